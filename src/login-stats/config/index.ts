@@ -1,0 +1,18 @@
+export {
+  type Config,
+  describeConfig,
+  type Environment,
+  loadConfig,
+  type Origin,
+  type SettingRow,
+} from './config.ts'
+export { type KafkaSecurity, kafkaSecurity, type SaslOptions, type TlsOptions } from './kafka-security.ts'
+export {
+  notInEffectYet,
+  type Setting,
+  type SettingName,
+  settingList,
+  settings,
+  stateShapingSettings,
+} from './settings.ts'
+export type { DimensionSetting, RollingWindow } from './values.ts'
