@@ -107,12 +107,17 @@ export class ByteWriter {
     this.writeRaw(source, start, end)
   }
 
-  /** The length in bytes as an unsigned varint, then the text in UTF-8. */
-  writeString(text: string): void {
+  /** The text alone, in UTF-8. */
+  writeUtf8(text: string): void {
     const length = Buffer.byteLength(text)
-    this.writeUVarint(length)
     this.reserve(length)
     this.used += this.buffer.write(text, this.used, length, 'utf8')
+  }
+
+  /** The length in bytes as an unsigned varint, then the text in UTF-8. */
+  writeString(text: string): void {
+    this.writeUVarint(Buffer.byteLength(text))
+    this.writeUtf8(text)
   }
 
   private reserve(bytes: number): void {

@@ -90,12 +90,28 @@ export interface Fetcher {
   throwFailure(): void
   /** Last known last stable offset of the partition; null before the first answer since `seek`. */
   lastStableOffset(partition: TopicPartition): number | null
+  /** Where the next chunk to be polled begins, or the next fetch where none is there. */
+  position(partition: TopicPartition): number
   close(): Promise<void>
 }
 
 /** Records for one partition, encoded as they are appended. */
 export interface RecordAppender {
   append(key: Buffer | null, value: Buffer | null, timestamp: number, headers?: readonly Header[]): void
+  /**
+   * As `append`, with key and value as ranges of bytes, so that no view has to be made of them. A start of -1 means null, as in
+   * `RecordView`.
+   */
+  appendRange(
+    keyBytes: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    valueBytes: Buffer,
+    valueStart: number,
+    valueEnd: number,
+    timestamp: number,
+    headers?: readonly Header[],
+  ): void
   readonly recordCount: number
   readonly sizeInBytes: number
 }
@@ -179,9 +195,11 @@ export interface GroupOptions {
 export interface GroupMember {
   /**
    * Joins (or rejoins) and resolves with this member's assignment. Retries until it succeeds. Failures: MEMBER_FENCED (another
-   * process has taken our instance id), AUTHORIZATION_FAILED, GROUP_INCONSISTENT.
+   * process has taken our instance id), AUTHORIZATION_FAILED, GROUP_INCONSISTENT. Resolves with null after `cancelJoin`.
    */
-  join(): Promise<MemberAssignment>
+  join(): Promise<MemberAssignment | null>
+  /** Makes a join under way resolve with null as soon as possible. */
+  cancelJoin(): void
   /** Valid since the last `join`. */
   identity(): GroupIdentity
   /** Why `join` must be called (again), or null while the membership is good. */
