@@ -114,6 +114,11 @@ export const errorTable = {
     cause: 'The group has no committed offset for a partition that has been counted before.',
     hint: 'Offsets expire when a group has no members for offsets.retention.minutes. Start over (login-stats reset), or choose OFFSET_LOST=earliest or latest and accept the error in the counts.',
   },
+  OFFSET_MISMATCH: {
+    behaviour: 'stop',
+    cause: 'The committed offset is not the one up to which the state has counted; something else has moved it.',
+    hint: 'Put the offset back to the one that the message names, or start over (login-stats reset).',
+  },
   FINGERPRINT_MISMATCH: {
     behaviour: 'stop',
     cause: 'A setting that shapes the state differs from the one the state was made with.',

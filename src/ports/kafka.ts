@@ -183,7 +183,7 @@ export interface GroupOptions {
   /** Topics of the subscription, for Kafka's tools. */
   readonly topics: readonly string[]
   /** What this member tells the leader; asked at each join. */
-  userData(): Buffer
+  userData(): Promise<Buffer>
   /** Run by the leader: an assignment for every member, by member id. */
   assign(members: readonly GroupMemberInfo[]): Promise<ReadonlyMap<string, MemberAssignment>>
 }

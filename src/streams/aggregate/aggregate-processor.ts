@@ -1,0 +1,156 @@
+import type { RecordView } from '../../ports/kafka.ts'
+import type { StateStore } from '../store/types.ts'
+import type { Processor, ProcessorContext, SinkHandle } from '../topology/processor.ts'
+import type { Aggregate } from './aggregate.ts'
+import { decodePartial } from './partial.ts'
+
+/** At least so long between two passes that emit what has changed with time alone. */
+const decayIntervalMs = 1000
+/** Keys handled in one step of such a pass. */
+const decayBatch = 500
+/** States kept decoded between commits. */
+const maxCachedStates = 20_000
+
+interface CachedState<State> {
+  readonly key: Buffer
+  readonly state: State
+  /** Stream time at which the key's timer fires; null for none. */
+  timer: number | null
+  isDirty: boolean
+  /** Bytes of the state when it was last encoded, for the size of what is held. */
+  size: number
+}
+
+/**
+ * The format of an entry of an aggregate's store: the time of the key's timer (8 bytes, big-endian, ms; 0 for none), then
+ * the encoded state. The timer is the store's index, so that decay never scans the store.
+ */
+const timerBytes = 8
+
+/** The index of an aggregate's store: the key's timer. */
+export function timerIndex(_key: Buffer, value: Buffer): Buffer | null {
+  const timer = value.subarray(0, timerBytes)
+  return timer.readBigUInt64BE() === 0n ? null : timer
+}
+
+/**
+ * The second stage of an aggregate: adds the partials of each key to its state in the store, and at each commit emits one
+ * record per touched key. A key whose output changes as time goes by is emitted again when its timer fires.
+ */
+export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
+  readonly #context: ProcessorContext
+  readonly #aggregate: Aggregate<Delta, State>
+  readonly #sink: SinkHandle
+  readonly #store: StateStore
+  readonly #cache = new Map<string, CachedState<State>>()
+  #dirty: CachedState<State>[] = []
+  #dirtyBytes = 0
+  #decayedAt = Number.NEGATIVE_INFINITY
+  #decayedTo: number | null = null
+
+  constructor(context: ProcessorContext, aggregate: Aggregate<Delta, State>, options: { sink: string }) {
+    this.#context = context
+    this.#aggregate = aggregate
+    this.#sink = context.sink(options.sink)
+    this.#store = context.store()
+  }
+
+  process(record: RecordView): void {
+    const { bytes } = record
+    const { header, deltaStart } = decodePartial(bytes, record.valueStart, record.valueEnd)
+    this.#context.readPartial(header)
+    const streamTime = this.#context.streamTime()
+    if (!header.hasDelta || streamTime === null) return
+    const delta = this.#aggregate.decodeDelta(bytes.subarray(deltaStart, record.valueEnd))
+    const cached = this.#lookUp(bytes.toString('latin1', record.keyStart, record.keyEnd))
+    this.#aggregate.add(cached.state, delta, streamTime)
+    this.#markDirty(cached)
+  }
+
+  /** Emits the keys whose timers have fired, at most once a second. */
+  async punctuate(): Promise<boolean> {
+    const streamTime = this.#context.streamTime()
+    if (streamTime === null || streamTime === this.#decayedTo) return false
+    if (this.#context.now() - this.#decayedAt < decayIntervalMs) return false
+    const due = await this.#store.indexed({ lt: timerKey(streamTime + 1), limit: decayBatch })
+    for (const { key } of due) this.#markDirty(this.#lookUp(key.toString('latin1')))
+    if (due.length > 0) {
+      // The timers move with the flush; only then does the index show what is left.
+      this.flush()
+      return true
+    }
+    this.#decayedTo = streamTime
+    this.#decayedAt = this.#context.now()
+    return false
+  }
+
+  flush(): void {
+    const streamTime = this.#context.streamTime()
+    if (streamTime === null) return
+    const now = this.#context.now()
+    for (const cached of this.#dirty) {
+      cached.timer = this.#nextTimer(cached, streamTime)
+      const state = this.#aggregate.encodeState(cached.state)
+      const entry = Buffer.allocUnsafe(timerBytes + state.length)
+      entry.writeBigUInt64BE(BigInt(cached.timer ?? 0))
+      state.copy(entry, timerBytes)
+      this.#store.put(cached.key, entry)
+      this.#sink.send(cached.key, this.#aggregate.emit(cached.key, cached.state, streamTime), now)
+      cached.isDirty = false
+      cached.size = entry.length
+    }
+    this.#dirty = []
+    this.#dirtyBytes = 0
+    this.#evict()
+  }
+
+  sizeInBytes(): number {
+    return this.#dirtyBytes
+  }
+
+  /** A timer that is still ahead and early enough is kept, so that busy keys do not rewrite the index each commit. */
+  #nextTimer(cached: CachedState<State>, streamTime: number): number | null {
+    const next = this.#aggregate.nextChange(cached.state, streamTime)
+    if (next === null) return null
+    const { timer } = cached
+    return timer !== null && timer > streamTime && timer <= next ? timer : next
+  }
+
+  #lookUp(name: string): CachedState<State> {
+    const known = this.#cache.get(name)
+    if (known !== undefined) return known
+    const key = Buffer.from(name, 'latin1')
+    const entry = this.#store.get(key)
+    const timer = entry === null ? 0 : Number(entry.readBigUInt64BE())
+    const cached: CachedState<State> = {
+      key,
+      state:
+        entry === null
+          ? this.#aggregate.createState()
+          : this.#aggregate.decodeState(entry.subarray(timerBytes)),
+      timer: timer === 0 ? null : timer,
+      isDirty: false,
+      size: entry?.length ?? 256,
+    }
+    this.#cache.set(name, cached)
+    return cached
+  }
+
+  #markDirty(cached: CachedState<State>): void {
+    if (cached.isDirty) return
+    cached.isDirty = true
+    this.#dirty.push(cached)
+    this.#dirtyBytes += cached.size
+  }
+
+  /** Nothing is dirty here: any state can be read again from the store. */
+  #evict(): void {
+    if (this.#cache.size > maxCachedStates) this.#cache.clear()
+  }
+}
+
+function timerKey(streamTime: number): Buffer {
+  const key = Buffer.allocUnsafe(timerBytes)
+  key.writeBigUInt64BE(BigInt(streamTime))
+  return key
+}

@@ -1,0 +1,70 @@
+import { CodedError } from '../../errors.ts'
+import type { RecordView } from '../../ports/kafka.ts'
+import type { ChangelogWrite, CommitMeta } from '../store/types.ts'
+
+/**
+ * The format of a changelog topic.
+ *
+ * A record's key is one byte for its kind, then the key itself: 0x01 for an entry of the store (value: the entry's
+ * bytes, or null where it was deleted), 0x00 alone for the meta record. Each commit of a task writes the last
+ * value of every key it touched and then one meta record, in one transaction: so the last meta record of a
+ * partition tells up to where the input has been counted in what stands before it, and compaction keeps it.
+ */
+
+const metaKind = 0x00
+const dataKind = 0x01
+
+/** Version of the changelog's format; a newer one is refused. */
+export const changelogFormat = 1
+
+export const metaRecordKey = Buffer.from([metaKind])
+
+export function dataRecordKey(key: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(key.length + 1)
+  bytes[0] = dataKind
+  key.copy(bytes, 1)
+  return bytes
+}
+
+export function encodeMeta(meta: CommitMeta): Buffer {
+  return Buffer.from(JSON.stringify(meta))
+}
+
+/** Throws FORMAT_TOO_NEW. */
+export function decodeMeta(value: Buffer, place: { topic: string; partition: number }): CommitMeta {
+  const meta = JSON.parse(value.toString()) as CommitMeta
+  if (meta.version === changelogFormat) return meta
+  throw new CodedError('FORMAT_TOO_NEW', {
+    operation: 'read the changelog',
+    ...place,
+    detail: `Its format is ${String(meta.version)}, this program knows ${changelogFormat}.`,
+  })
+}
+
+export type ChangelogRecord =
+  | { readonly kind: 'meta'; readonly meta: CommitMeta }
+  | { readonly kind: 'data'; readonly write: ChangelogWrite }
+
+/** What a record of the changelog says; its bytes are copied. Throws CORRUPT_BATCH for a record that is none. */
+export function decodeChangelogRecord(
+  record: RecordView,
+  place: { topic: string; partition: number },
+): ChangelogRecord {
+  const key = record.key()
+  const value = record.value()
+  if (key?.[0] === dataKind) {
+    return {
+      kind: 'data',
+      write: { key: Buffer.from(key.subarray(1)), value: value === null ? null : Buffer.from(value) },
+    }
+  }
+  if (key?.length === 1 && key[0] === metaKind && value !== null) {
+    return { kind: 'meta', meta: decodeMeta(value, place) }
+  }
+  throw new CodedError('CORRUPT_BATCH', {
+    operation: 'read the changelog',
+    ...place,
+    offset: record.offset,
+    detail: 'The record is neither an entry nor a meta record; something else has written to this topic.',
+  })
+}

@@ -1,0 +1,21 @@
+/** What applications may use of the engine. */
+export type { Aggregate } from './aggregate/aggregate.ts'
+export { AggregateProcessor, timerIndex } from './aggregate/aggregate-processor.ts'
+export { Combiner, type CombinerEntry } from './aggregate/combiner.ts'
+export type { CommitStep, EngineObserver, RestoreProgress } from './runtime/engine-observer.ts'
+export type { Fingerprint } from './runtime/fingerprint.ts'
+export { type LocalState, Streams, type StreamsOptions, type TaskStatus } from './runtime/streams.ts'
+export { setUpTopics, topicNames } from './runtime/topic-setup.ts'
+export { StateDirectory } from './state-directory.ts'
+export type { StateStore, StateStoreReader, WipeReason } from './store/types.ts'
+export type { OffsetLostPolicy, TaskSettings } from './task/task-environment.ts'
+export type { TaskState } from './task/task-state.ts'
+export type {
+  FlushReason,
+  Processor,
+  ProcessorContext,
+  ProcessorSupplier,
+  SinkHandle,
+  SourcePosition,
+} from './topology/processor.ts'
+export { describe, type Topology, TopologyBuilder } from './topology/topology.ts'

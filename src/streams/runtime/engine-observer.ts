@@ -1,0 +1,27 @@
+import type { CodedError } from '../../errors.ts'
+import type { WipeReason } from '../store/types.ts'
+import type { TaskState } from '../task/task-state.ts'
+
+/** The numbered steps of a commit; see `task/commit.ts`. */
+export type CommitStep = 1 | 2 | 3 | 4 | 5
+
+export interface RestoreProgress {
+  readonly taskId: string
+  readonly from: number
+  readonly position: number
+  readonly end: number
+  readonly restoredRecords: number
+}
+
+/** Told what the engine does; for logs, metrics, progress bars, and for tests that crash it at a given point. */
+export interface EngineObserver {
+  taskChanged?(taskId: string, state: TaskState): void
+  /** A step of a commit has been completed. */
+  commitStep?(taskId: string, step: CommitStep): void
+  committed?(taskId: string, facts: { durationMs: number; records: number; caughtUp: boolean }): void
+  restoring?(progress: RestoreProgress): void
+  restored?(taskId: string, facts: { restoredRecords: number; durationMs: number }): void
+  storeWiped?(taskId: string, reason: WipeReason, detail: string): void
+  aborted?(taskId: string, error: CodedError): void
+  rebalanced?(facts: { assigned: readonly string[]; revoked: readonly string[]; durationMs: number }): void
+}

@@ -1,0 +1,152 @@
+import { CodedError } from '../../errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Fetcher, GroupMember, MemberAssignment } from '../../ports/kafka.ts'
+import type { Log } from '../../ports/log.ts'
+import { tasksOf } from '../rebalance/assignor.ts'
+import { decodeAssignmentMetadata } from '../rebalance/member-metadata.ts'
+import type { StreamTask } from '../task/stream-task.ts'
+import type { TaskEnvironment } from '../task/task-environment.ts'
+import { assertSameFingerprint } from './fingerprint.ts'
+import { TaskManager } from './task-manager.ts'
+import { WakeUp } from './wake-up.ts'
+
+/** How long one task may work before the next one, and the sockets, have a turn. */
+const sliceMs = 5
+/** The loop looks around at least so often while there is nothing to do. */
+const idleMs = 25
+
+/**
+ * One member of the group with its own loop:
+ *
+ *   rejoin if needed -> fetched chunks to their tasks -> process -> commits and punctuations that are due -> wait
+ *
+ * Only this loop starts anything for a task, so there are no races between its parts. Heartbeats do not depend on it.
+ */
+export class StreamThread {
+  readonly #environment: TaskEnvironment
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #member: GroupMember
+  readonly #inputs: Fetcher
+  readonly #tasks: TaskManager
+  readonly #wakeUp: WakeUp
+  readonly #leaveGroupOnStop: boolean
+  #isStopping = false
+  #isJoining = false
+  #lookedAroundAt: number
+
+  constructor(environment: TaskEnvironment, options: { leaveGroupOnStop: boolean }) {
+    this.#environment = environment
+    this.#clock = environment.clock
+    this.#log = environment.log
+    this.#member = environment.member
+    this.#inputs = environment.inputs
+    this.#wakeUp = new WakeUp(environment.clock)
+    this.#tasks = new TaskManager(environment, this.#wakeUp.call)
+    this.#leaveGroupOnStop = options.leaveGroupOnStop
+    this.#lookedAroundAt = environment.clock.monotonic()
+    this.#inputs.onArrival(this.#wakeUp.call)
+    this.#member.onRejoinNeeded(this.#wakeUp.call)
+  }
+
+  get tasks(): StreamTask[] {
+    return this.#tasks.tasks
+  }
+
+  get taskIds(): string[] {
+    return this.#tasks.taskIds
+  }
+
+  /**
+   * Runs until `stop`. Resolves when everything is committed and closed. Rejects with the error that ends the thread, after its
+   * tasks have been given up.
+   */
+  async run(): Promise<void> {
+    try {
+      while (!this.#isStopping) await this.#turn()
+      await this.#tasks.commitAll()
+      await this.#tasks.handleFailures()
+    } catch (error) {
+      if (!this.#isStopping) {
+        await this.#end('dirty', true)
+        throw error
+      }
+      this.#log.error({}, error instanceof Error ? error.message : String(error))
+      await this.#end('dirty', this.#leaveGroupOnStop)
+      throw error
+    }
+    await this.#end('clean', this.#leaveGroupOnStop)
+  }
+
+  /** Ends the loop after its current turn. */
+  stop(): void {
+    this.#isStopping = true
+    this.#wakeUp.call()
+    // A join can wait for other members, or for Kafka, without end.
+    if (this.#isJoining) this.#member.cancelJoin()
+  }
+
+  async #turn(): Promise<void> {
+    this.#lookedAroundAt = this.#clock.monotonic()
+    if (this.#member.rejoinReason() !== null) await this.#rebalance()
+    if (this.#isStopping) return
+    await this.#tasks.handleFailures()
+    this.#inputs.throwFailure()
+    for (let chunk = this.#inputs.poll(); chunk !== null; chunk = this.#inputs.poll())
+      this.#tasks.enqueue(chunk)
+    const isBusy = this.#tasks.process(sliceMs)
+    this.#tasks.startDueOperations()
+    if (isBusy) await this.#clock.yield()
+    else await this.#wakeUp.wait(idleMs)
+  }
+
+  /** Commits, joins, and takes what is assigned. Tasks that stay keep their store and go on where they were. */
+  async #rebalance(): Promise<void> {
+    const reason = this.#member.rejoinReason()
+    const startedAt = this.#clock.monotonic()
+    await this.#tasks.commitAll()
+    await this.#tasks.handleFailures()
+    this.#isJoining = true
+    let assignment: MemberAssignment | null
+    try {
+      assignment = await this.#member.join()
+    } finally {
+      this.#isJoining = false
+    }
+    if (assignment === null) return
+    this.#assertAccepted(assignment)
+    const assigned = tasksOf(this.#environment.topology, assignment.partitions)
+    const { added, revoked } = await this.#tasks.assign(assigned)
+    const durationMs = Math.round(this.#clock.monotonic() - startedAt)
+    this.#log.info({ reason, assigned, added, revoked, durationMs }, 'Tasks assigned')
+    this.#environment.observer.rebalanced?.({ assigned, revoked, durationMs })
+  }
+
+  #assertAccepted({ userData }: MemberAssignment): void {
+    const { groupFingerprint } = decodeAssignmentMetadata(userData)
+    if (groupFingerprint === undefined) return
+    assertSameFingerprint(groupFingerprint, this.#environment.fingerprint, 'the running group has')
+  }
+
+  /** Throws STALLED if the loop, or something it waits for, has made no progress for so long. */
+  assertProgress(maxStallMs: number): void {
+    if (this.#isJoining) return
+    const sinceTurn = this.#clock.monotonic() - this.#lookedAroundAt
+    const operation = this.#tasks.longestOperation()
+    const stalled =
+      sinceTurn > maxStallMs
+        ? `The loop has not turned for ${Math.round(sinceTurn)} ms.`
+        : operation !== null && operation.durationMs > maxStallMs
+          ? `The operation ${operation.name} of task ${operation.task} has been under way for ${Math.round(operation.durationMs)} ms.`
+          : null
+    if (stalled !== null)
+      throw new CodedError('STALLED', { operation: 'watch the stream thread', detail: stalled })
+  }
+
+  /** Intake has ended; the group is left before the stores are closed, so that others can take over at once. */
+  async #end(manner: 'clean' | 'dirty', leaveGroup: boolean): Promise<void> {
+    await this.#inputs.close()
+    await this.#member.close(leaveGroup)
+    await this.#tasks.closeAll(manner)
+  }
+}

@@ -1,0 +1,260 @@
+import { type CodedError, coded } from '../../errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { DatabaseOpener } from '../../ports/database.ts'
+import type { GroupMember, KafkaClient } from '../../ports/kafka.ts'
+import type { Log } from '../../ports/log.ts'
+import { ChangelogSurvey } from '../changelog/changelog-survey.ts'
+import { assignTasks } from '../rebalance/assignor.ts'
+import { encodeMemberMetadata } from '../rebalance/member-metadata.ts'
+import type { TaskEnvironment, TaskSettings } from '../task/task-environment.ts'
+import type { TaskState } from '../task/task-state.ts'
+import type { Topology } from '../topology/topology.ts'
+import type { EngineObserver } from './engine-observer.ts'
+import type { Fingerprint } from './fingerprint.ts'
+import { purgeRepartitionTopics } from './repartition-purge.ts'
+import { StreamThread } from './stream-thread.ts'
+import type { TopicCatalog } from './topic-catalog.ts'
+import { setUpTopics, type TopicSettings, topicNames } from './topic-setup.ts'
+
+/** How often metadata is looked at for new partitions and recreated topics. */
+const metadataIntervalMs = 10_000
+/** How often what has been read of repartition topics is deleted. */
+const purgeIntervalMs = 30_000
+const watchIntervalMs = 1000
+/** Members have so long to commit and rejoin when a rebalance begins. */
+const rebalanceTimeoutMs = 60_000
+/** Kafka's own default of delete.retention.ms, where the broker does not tell. */
+const defaultDeleteRetentionMs = 86_400_000
+
+/** Where the state of this process lives; see `state-directory.ts`. */
+export interface LocalState {
+  readonly instanceId: string
+  taskDirectory(taskId: string): string
+  tasksOnDisk(): Promise<string[]>
+}
+
+export interface StreamsOptions {
+  readonly topology: Topology
+  /** The application's settings that shape the state; those of the engine are added. */
+  readonly fingerprint: Fingerprint
+  readonly topics: TopicSettings
+  readonly tasks: TaskSettings
+  readonly sessionTimeoutMs: number
+  readonly leaveGroupOnStop: boolean
+  readonly maxStallMs: number
+  readonly kafka: KafkaClient
+  readonly clock: Clock
+  readonly log: Log
+  readonly databases: DatabaseOpener
+  readonly bootId: string
+  readonly localState: LocalState
+  readonly observer?: EngineObserver
+}
+
+export interface TaskStatus {
+  readonly task: string
+  readonly state: TaskState
+  /** Records behind the last stable offset; null while unknown. */
+  readonly lag: number | null
+  readonly isCaughtUp: boolean
+}
+
+/**
+ * A running application: checks the topics and the state, joins the group, and runs until `stop` or until it meets
+ * something it cannot survive.
+ */
+export class Streams {
+  readonly #options: StreamsOptions
+  readonly #log: Log
+  #thread: StreamThread | null = null
+  #isStopping = false
+
+  constructor(options: StreamsOptions) {
+    this.#options = options
+    this.#log = options.log
+  }
+
+  /**
+   * Runs the application. Resolves after `stop`, when everything is committed and closed; rejects with the CodedError that
+   * ended it. Waits for Kafka if it is not there yet.
+   */
+  async run(): Promise<void> {
+    const { kafka, topology, topics, fingerprint, clock } = this.#options
+    const clusterId = await kafka.admin.clusterId((cause, waitedMs) =>
+      this.#log.warn({ waitedMs, cause: cause.message }, 'Kafka cannot be reached; waiting'),
+    )
+    const catalog = await setUpTopics(kafka.admin, topology, topics)
+    const complete = this.#completeFingerprint(fingerprint, catalog)
+    const survey = new ChangelogSurvey(kafka, clock, topology)
+    await survey.refresh(catalog)
+    survey.assertFits(complete, catalog)
+    const maxStoreAge = await this.#storeAges()
+    if (this.#isStopping) return
+    const environment = this.#environment({ clusterId, catalog, survey, fingerprint: complete, maxStoreAge })
+    const thread = new StreamThread(environment, this.#options)
+    this.#thread = thread
+    const failures: CodedError[] = []
+    const endWatches = this.#startWatches(environment, thread, (error) => {
+      failures.push(error)
+      thread.stop()
+    })
+    try {
+      await thread.run()
+    } finally {
+      endWatches()
+    }
+    if (failures[0] !== undefined) throw failures[0]
+  }
+
+  /** Stops intake, commits, leaves the group if so configured, closes the stores; `run` then resolves. */
+  stop(): void {
+    this.#isStopping = true
+    this.#thread?.stop()
+  }
+
+  status(): TaskStatus[] {
+    const tasks = this.#thread?.tasks ?? []
+    return tasks.map(({ id, state, lag, isCaughtUp }) => ({ task: id, state, lag, isCaughtUp }))
+  }
+
+  /** The engine's own settings that shape the state. */
+  #completeFingerprint(fingerprint: Fingerprint, catalog: TopicCatalog): Fingerprint {
+    const stores = this.#options.topology.subtopologies.flatMap(({ store }) =>
+      store === null ? [] : [store],
+    )
+    const counts = stores.map(({ changelogTopic }) => catalog.partitionCount(changelogTopic))
+    return { ...fingerprint, STATS_PARTITIONS: String(Math.max(0, ...counts)) }
+  }
+
+  async #storeAges(): Promise<ReadonlyMap<string, number>> {
+    const ages = new Map<string, number>()
+    for (const { store } of this.#options.topology.subtopologies) {
+      if (store === null) continue
+      const config = await this.#options.kafka.admin.topicConfig(store.changelogTopic)
+      ages.set(store.changelogTopic, Number(config.get('delete.retention.ms') ?? defaultDeleteRetentionMs))
+    }
+    return ages
+  }
+
+  #environment(parts: {
+    clusterId: string
+    catalog: TopicCatalog
+    survey: ChangelogSurvey
+    fingerprint: Fingerprint
+    maxStoreAge: ReadonlyMap<string, number>
+  }): TaskEnvironment {
+    const { topology, kafka, clock, log, databases, bootId, localState, tasks, observer } = this.#options
+    const { clusterId, catalog, survey, fingerprint, maxStoreAge } = parts
+    return {
+      topology,
+      kafka,
+      member: this.#joinableMember(catalog, fingerprint),
+      inputs: kafka.fetcher(),
+      clock,
+      log,
+      databases,
+      bootId,
+      clusterId,
+      catalog,
+      fingerprint,
+      settings: tasks,
+      observer: observer ?? {},
+      storeDirectory: (taskId) => localState.taskDirectory(taskId),
+      maxStoreAgeMs: (topic) => maxStoreAge.get(topic) ?? defaultDeleteRetentionMs,
+      countedBefore: async (input, { isSure }) => {
+        if (!isSure) return survey.counted(input)
+        await survey.refresh(catalog)
+        survey.assertFits(fingerprint, catalog)
+        return survey.counted(input)
+      },
+    }
+  }
+
+  #joinableMember(catalog: TopicCatalog, fingerprint: Fingerprint): GroupMember {
+    const { kafka, topology, sessionTimeoutMs, localState } = this.#options
+    const sources = topology.subtopologies.flatMap((subtopology) =>
+      subtopology.sources.map(({ topic }) => topic),
+    )
+    return kafka.member({
+      groupId: topology.applicationId,
+      instanceId: localState.instanceId,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+      protocol: 'login-stats-sticky',
+      topics: sources,
+      userData: async () =>
+        encodeMemberMetadata({
+          fingerprint,
+          ownedTasks: this.#thread?.taskIds ?? [],
+          storedTasks: await localState.tasksOnDisk(),
+          partitions: Object.fromEntries(sources.map((topic) => [topic, catalog.partitionCount(topic)])),
+        }),
+      assign: async (members) => {
+        await this.#refreshTopics(catalog)
+        return assignTasks(topology, catalog, members)
+      },
+    })
+  }
+
+  /** Whether a source topic has got more partitions; topics that follow the input grow with it. */
+  async #refreshTopics(catalog: TopicCatalog): Promise<boolean> {
+    const { kafka, topology, topics } = this.#options
+    const hasGrown = catalog.update(await kafka.admin.topics(topicNames(topology)))
+    if (hasGrown) {
+      await setUpTopics(kafka.admin, topology, topics)
+      catalog.update(await kafka.admin.topics(topicNames(topology)))
+    }
+    return hasGrown
+  }
+
+  /** What goes on beside the thread. Returns how to end it. */
+  #startWatches(
+    environment: TaskEnvironment,
+    thread: StreamThread,
+    onFailure: (error: CodedError) => void,
+  ): () => void {
+    const { maxStallMs } = this.#options
+    const watches = [
+      this.#every(metadataIntervalMs, 'refresh metadata', onFailure, async () => {
+        if (await this.#refreshTopics(environment.catalog))
+          environment.member.requestRejoin('partitions were added')
+      }),
+      this.#every(purgeIntervalMs, 'purge repartition topics', onFailure, () =>
+        purgeRepartitionTopics(environment, thread.tasks),
+      ),
+      this.#every(watchIntervalMs, 'watch progress', onFailure, async () =>
+        thread.assertProgress(maxStallMs),
+      ),
+    ]
+    return () => {
+      for (const end of watches) end()
+    }
+  }
+
+  /** Runs `work` again and again, `intervalMs` after it last ended. Passing failures are logged, others reported once. */
+  #every(
+    intervalMs: number,
+    operation: string,
+    onFailure: (error: CodedError) => void,
+    work: () => Promise<void>,
+  ): () => void {
+    const { clock } = this.#options
+    let cancel = (): void => {}
+    let isEnded = false
+    const again = async (): Promise<void> => {
+      try {
+        await work()
+      } catch (cause) {
+        const error = coded(cause, operation)
+        if (error.behaviour === 'stop') onFailure(error)
+        else this.#log.warn({ code: error.code }, error.message)
+      }
+      if (!isEnded) cancel = clock.setTimer(intervalMs, again)
+    }
+    cancel = clock.setTimer(intervalMs, again)
+    return () => {
+      isEnded = true
+      cancel()
+    }
+  }
+}

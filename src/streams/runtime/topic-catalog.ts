@@ -1,0 +1,62 @@
+import { CodedError } from '../../errors.ts'
+import type { TopicInfo } from '../../ports/kafka.ts'
+
+/** The topics of the application as last seen: partition counts and topic ids. */
+export class TopicCatalog {
+  #topics: ReadonlyMap<string, TopicInfo>
+
+  constructor(topics: ReadonlyMap<string, TopicInfo>) {
+    this.#topics = topics
+  }
+
+  /** Throws TOPIC_MISSING. */
+  get(topic: string): TopicInfo {
+    const info = this.#topics.get(topic)
+    if (info === undefined) throw new CodedError('TOPIC_MISSING', { operation: 'look up a topic', topic })
+    return info
+  }
+
+  partitionCount(topic: string): number {
+    return this.get(topic).partitionCount
+  }
+
+  /** Topic ids by name, of those topics that have one. */
+  ids(topics: readonly string[]): Record<string, string> {
+    const ids: Record<string, string> = {}
+    for (const topic of topics) {
+      const { topicId } = this.get(topic)
+      if (topicId !== null) ids[topic] = topicId
+    }
+    return ids
+  }
+
+  /**
+   * Takes fresh metadata. Returns whether a partition count has changed. Throws TOPIC_RECREATED, TOPIC_MISSING.
+   */
+  update(topics: ReadonlyMap<string, TopicInfo>): boolean {
+    let changed = false
+    for (const [name, before] of this.#topics) {
+      const now = topics.get(name)
+      if (now === undefined)
+        throw new CodedError('TOPIC_MISSING', { operation: 'refresh metadata', topic: name })
+      assertSameTopic(name, before.topicId, now.topicId)
+      if (now.partitionCount !== before.partitionCount) changed = true
+    }
+    this.#topics = topics
+    return changed
+  }
+}
+
+/** Throws TOPIC_RECREATED where both ids are known and differ. */
+export function assertSameTopic(
+  topic: string,
+  before: string | null | undefined,
+  now: string | null | undefined,
+): void {
+  if (before == null || now == null || before === now) return
+  throw new CodedError('TOPIC_RECREATED', {
+    operation: 'compare topic ids',
+    topic,
+    detail: `The state was counted from the topic with id ${before}; the topic of that name now has id ${now}.`,
+  })
+}

@@ -1,0 +1,144 @@
+import { CodedError } from '../../errors.ts'
+import type { KafkaAdmin, NewTopic, TopicInfo } from '../../ports/kafka.ts'
+import type { TopicRole, Topology } from '../topology/topology.ts'
+import { TopicCatalog } from './topic-catalog.ts'
+
+export interface TopicSettings {
+  /** -1: the broker's own default. */
+  readonly replicationFactor: number
+  /** Partitions of the keyed stage, or null: those of the input at the first start. */
+  readonly keyedPartitions: number | null
+}
+
+/** Topics that a role may be made with, and what an existing one must be. */
+const configOf: Readonly<Record<Exclude<TopicRole, 'external'> | 'changelog', Record<string, string>>> = {
+  'same-partitions-as-input': { 'cleanup.policy': 'delete' },
+  table: { 'cleanup.policy': 'compact' },
+  changelog: { 'cleanup.policy': 'compact' },
+  // An unread partial must never expire; what has been read is purged.
+  repartition: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
+}
+
+interface PlannedTopic {
+  readonly name: string
+  readonly role: keyof typeof configOf
+  readonly partitionCount: number
+}
+
+/** Every topic of a topology. */
+export function topicNames(topology: Topology): string[] {
+  const names = topology.subtopologies.flatMap(({ sources, sinks, store }) => [
+    ...sources.map(({ topic }) => topic),
+    ...sinks.map(({ topic }) => topic),
+    ...(store === null ? [] : [store.changelogTopic]),
+  ])
+  return [...new Set(names)]
+}
+
+/**
+ * Makes the topics that are missing, and checks those that exist. Topics with the partitions of the input grow with it.
+ * Throws TOPIC_MISSING for an external topic, TOPIC_MISMATCH for a topic of the wrong shape.
+ */
+export async function setUpTopics(
+  admin: KafkaAdmin,
+  topology: Topology,
+  settings: TopicSettings,
+): Promise<TopicCatalog> {
+  const names = topicNames(topology)
+  const existing = await admin.topics(names)
+  const planned = planTopics(topology, existing, settings)
+  const missing: NewTopic[] = []
+  for (const topic of planned) {
+    const found = existing.get(topic.name)
+    if (found === undefined) missing.push(newTopic(topic, settings.replicationFactor))
+    else await checkTopic(admin, topic, found)
+  }
+  if (missing.length > 0) await admin.createTopics(missing)
+  return new TopicCatalog(await admin.topics(names))
+}
+
+function newTopic({ name, role, partitionCount }: PlannedTopic, replicationFactor: number): NewTopic {
+  return { name, partitionCount, replicationFactor, config: configOf[role] }
+}
+
+function planTopics(
+  topology: Topology,
+  existing: ReadonlyMap<string, TopicInfo>,
+  settings: TopicSettings,
+): PlannedTopic[] {
+  const inputPartitions = inputPartitionCount(topology, existing)
+  const keyedPartitions = keyedPartitionCount(topology, existing, settings) ?? inputPartitions
+  const planned = new Map<string, PlannedTopic>()
+  const plan = (name: string, role: TopicRole | 'changelog'): void => {
+    if (role === 'external') return
+    const partitionCount = role === 'same-partitions-as-input' ? inputPartitions : keyedPartitions
+    planned.set(name, { name, role, partitionCount })
+  }
+  for (const { sources, sinks, store } of topology.subtopologies) {
+    for (const { topic, role } of [...sources, ...sinks]) plan(topic, role)
+    if (store !== null) plan(store.changelogTopic, 'changelog')
+  }
+  return [...planned.values()]
+}
+
+function inputPartitionCount(topology: Topology, existing: ReadonlyMap<string, TopicInfo>): number {
+  const inputs = topology.subtopologies.flatMap(({ sources }) =>
+    sources.filter(({ role }) => role === 'external'),
+  )
+  return Math.max(
+    ...inputs.map(({ topic }) => {
+      const found = existing.get(topic)
+      if (found === undefined)
+        throw new CodedError('TOPIC_MISSING', { operation: 'look for the input', topic })
+      return found.partitionCount
+    }),
+  )
+}
+
+/** Fixed from the first start on: the partition count of the repartition topic or changelog, if one exists. */
+function keyedPartitionCount(
+  topology: Topology,
+  existing: ReadonlyMap<string, TopicInfo>,
+  { keyedPartitions }: TopicSettings,
+): number | null {
+  for (const { sources, store } of topology.subtopologies) {
+    const internal = sources.filter(({ role }) => role === 'repartition').map(({ topic }) => topic)
+    if (store !== null) internal.push(store.changelogTopic)
+    for (const topic of internal) {
+      const found = existing.get(topic)
+      if (found === undefined) continue
+      if (keyedPartitions !== null && keyedPartitions !== found.partitionCount) {
+        throw new CodedError('FINGERPRINT_MISMATCH', {
+          operation: 'check topics',
+          topic,
+          detail: `STATS_PARTITIONS is ${keyedPartitions}, the state was made with ${found.partitionCount}.`,
+        })
+      }
+      return found.partitionCount
+    }
+  }
+  return keyedPartitions
+}
+
+async function checkTopic(admin: KafkaAdmin, topic: PlannedTopic, found: TopicInfo): Promise<void> {
+  const { name, role, partitionCount } = topic
+  if (role === 'same-partitions-as-input' && found.partitionCount < partitionCount) {
+    await admin.addPartitions(name, partitionCount)
+  } else if (found.partitionCount !== partitionCount) {
+    throw mismatch(name, `${found.partitionCount} partitions`, `${partitionCount} partitions`)
+  }
+  if (role === 'same-partitions-as-input') return
+  const config = await admin.topicConfig(name)
+  for (const [setting, expected] of Object.entries(configOf[role])) {
+    const actual = config.get(setting)
+    if (actual !== expected) throw mismatch(name, `${setting}=${actual ?? ''}`, `${setting}=${expected}`)
+  }
+}
+
+function mismatch(topic: string, found: string, expected: string): CodedError {
+  return new CodedError('TOPIC_MISMATCH', {
+    operation: 'check topics',
+    topic,
+    detail: `It has ${found}; ${expected} is expected.`,
+  })
+}

@@ -1,0 +1,56 @@
+import type { ConsumerOffset, GroupMember, Outgoing, TransactionalProducer } from '../../ports/kafka.ts'
+import type { EngineObserver } from '../runtime/engine-observer.ts'
+import type { TaskStore } from '../store/task-store.ts'
+import type { CommitMeta } from '../store/types.ts'
+
+/**
+ * A commit, in five steps:
+ *
+ *   1. Freeze: processors flush, the overlay and the collected records are set aside; what is processed from now on
+ *      belongs to the next commit.
+ *   2. Send outputs, changelog (last value per key) and one changelog meta record; wait for every acknowledgement; note
+ *      where the changelog ends.
+ *   3. Commit the input offsets as part of the transaction, with the group's generation. Always, even if they have not
+ *      moved: it proves that the task is still ours.
+ *   4. End the transaction. From here on the commit is a fact.
+ *   5. One LevelDB batch: the overlay, the changelog position, the meta.
+ *
+ * A failure in 2 to 4 leaves the outcome to Kafka: the task takes over anew (`take-over.ts`), which restores the commit
+ * from the changelog if it became a fact, and else starts from the one before. A failure in 5 stops the process.
+ */
+export interface FrozenCommit {
+  readonly outgoing: readonly Outgoing[]
+  /** Entries of the changelog with the meta record at the end; null for a task without a store. */
+  readonly changelog: Outgoing | null
+  readonly offsets: readonly ConsumerOffset[]
+  readonly meta: CommitMeta
+}
+
+/** Steps 2 to 5. */
+export async function commitFrozen(
+  frozen: FrozenCommit,
+  parts: {
+    readonly taskId: string
+    readonly producer: TransactionalProducer
+    readonly member: GroupMember
+    readonly store: TaskStore | null
+    readonly observer: EngineObserver
+  },
+): Promise<void> {
+  const { taskId, producer, member, store, observer } = parts
+  observer.commitStep?.(taskId, 1)
+  // 2.
+  const outgoing = frozen.changelog === null ? frozen.outgoing : [...frozen.outgoing, frozen.changelog]
+  const ends = await producer.send(outgoing)
+  observer.commitStep?.(taskId, 2)
+  // 3.
+  await producer.sendOffsets(member.identity(), frozen.offsets)
+  observer.commitStep?.(taskId, 3)
+  // 4.
+  await producer.commit()
+  observer.commitStep?.(taskId, 4)
+  // 5.
+  const changelogEnd = ends.at(-1)
+  if (store !== null && changelogEnd !== undefined) await store.commitFrozen(changelogEnd, frozen.meta)
+  observer.commitStep?.(taskId, 5)
+}

@@ -1,0 +1,179 @@
+import { CodedError } from '../../errors.ts'
+import type { ConsumerOffset, TopicPartition, TransactionalProducer } from '../../ports/kafka.ts'
+import { decodeChangelogRecord } from '../changelog/changelog-record.ts'
+import { readPartition } from '../changelog/partition-reader.ts'
+import { assertSameFingerprint } from '../runtime/fingerprint.ts'
+import { assertSameTopic } from '../runtime/topic-catalog.ts'
+import type { TaskStore } from '../store/task-store.ts'
+import type { ChangelogWrite, CommitMeta } from '../store/types.ts'
+import { streamTimeOf } from './offset-metadata.ts'
+import type { TaskEnvironment } from './task-environment.ts'
+
+/**
+ * Taking over a task, step by step. Also the way back after an abort: it decides what became of a transaction whose
+ * outcome is not known.
+ *
+ *   1. The group has given us the task: generation and member id are known.
+ *   2. InitProducerId fences the old owner and finishes its transaction, one way or the other.
+ *   3. Read the committed, stable input offsets. Never before 2: a pending offset is invisible, and the old value would
+ *      come back.
+ *   4. Read the end of the changelog, by high watermark. After 2; the last stable offset would end too early.
+ *   5. Bring the store to that end.
+ *   6. Start reading the input at the offsets of 3.
+ */
+export interface CommittedState {
+  /** Where to start, by source topic. */
+  readonly inputOffsets: Readonly<Record<string, number>>
+  readonly streamTime: number | null
+  /** Null for a task without a store, or with one that nothing has been committed to. */
+  readonly meta: CommitMeta | null
+}
+
+/** Steps 3 and 4 of a task without a store. `producer` has been initialised (step 2). */
+export async function committedStateOfStatelessTask(
+  environment: TaskEnvironment,
+  taskId: string,
+  inputs: readonly TopicPartition[],
+): Promise<CommittedState> {
+  const offsets = await environment.member.committedOffsets(inputs)
+  const inputOffsets: Record<string, number> = {}
+  let streamTime: number | null = null
+  for (const [index, input] of inputs.entries()) {
+    const committed = offsets[index] ?? null
+    const counted = await environment.countedBefore(input, { isSure: committed === null })
+    inputOffsets[input.topic] = await startOffset(environment, taskId, input, committed, counted)
+    const time = committed === null ? null : streamTimeOf(committed.metadata)
+    if (time !== null) streamTime = Math.max(streamTime ?? time, time)
+  }
+  return { inputOffsets, streamTime, meta: null }
+}
+
+async function startOffset(
+  environment: TaskEnvironment,
+  taskId: string,
+  input: TopicPartition,
+  committed: ConsumerOffset | null,
+  counted: number | null,
+): Promise<number> {
+  if (committed !== null) {
+    if (counted !== null && committed.offset < counted)
+      throw mismatch(taskId, input, committed.offset, counted)
+    return committed.offset
+  }
+  const { offsetLost } = environment.settings
+  if (counted !== null && offsetLost === 'stop') {
+    throw new CodedError('OFFSET_LOST', {
+      operation: 'take over a task',
+      task: taskId,
+      ...input,
+      detail: `The group has no committed offset, and the state has counted it up to ${counted}.`,
+    })
+  }
+  const which = counted !== null && offsetLost === 'latest' ? 'highWatermark' : 'earliest'
+  const [offset] = await environment.kafka.admin.listOffsets([input], which)
+  return offset ?? 0
+}
+
+function mismatch(taskId: string, input: TopicPartition, found: number, expected: number): CodedError {
+  return new CodedError('OFFSET_MISMATCH', {
+    operation: 'take over a task',
+    task: taskId,
+    ...input,
+    detail: `The committed offset is ${found}; the state has counted up to ${expected}.`,
+  })
+}
+
+/** Steps 3 to 5 of a task with a store. */
+export async function committedStateOfStatefulTask(
+  environment: TaskEnvironment,
+  taskId: string,
+  inputs: readonly TopicPartition[],
+  changelog: TopicPartition,
+  store: TaskStore,
+  cancelled: () => boolean,
+): Promise<CommittedState> {
+  // 3.
+  const offsets = await environment.member.committedOffsets(inputs)
+  // 4. and 5.
+  await restore(environment, taskId, changelog, store, cancelled)
+  const { meta } = store
+  if (meta !== null) assertSameState(environment, meta)
+  const inputOffsets: Record<string, number> = {}
+  for (const [index, input] of inputs.entries()) {
+    const counted = meta?.inputOffsets[input.topic] ?? null
+    const committed = offsets[index] ?? null
+    if (committed !== null && committed.offset !== counted) {
+      throw mismatch(taskId, input, committed.offset, counted ?? 0)
+    }
+    // The meta record stands in the same transaction as the offset, so where the offset is lost and the user wishes to go on,
+    // the state itself knows the exact one.
+    const lost = committed === null && counted !== null && environment.settings.offsetLost !== 'stop'
+    inputOffsets[input.topic] = lost
+      ? counted
+      : await startOffset(environment, taskId, input, committed, counted)
+  }
+  return { inputOffsets, streamTime: meta?.streamTime ?? null, meta }
+}
+
+function assertSameState(environment: TaskEnvironment, meta: CommitMeta): void {
+  assertSameFingerprint(meta.fingerprint, environment.fingerprint)
+  const now = environment.catalog.ids(Object.keys(meta.topicIds))
+  for (const [topic, id] of Object.entries(meta.topicIds)) assertSameTopic(topic, id, now[topic])
+}
+
+/** Steps 4 and 5: applies the committed records of the changelog from the store's position to its end. */
+async function restore(
+  environment: TaskEnvironment,
+  taskId: string,
+  changelog: TopicPartition,
+  store: TaskStore,
+  cancelled: () => boolean,
+): Promise<void> {
+  const { kafka, clock, observer } = environment
+  const [start = 0] = await kafka.admin.listOffsets([changelog], 'earliest')
+  const [end = 0] = await kafka.admin.listOffsets([changelog], 'highWatermark')
+  if (store.changelogPosition > end) {
+    await store.wipe('beyond-end', `position ${store.changelogPosition}, end ${end}`)
+  } else if (store.changelogPosition < start && store.entryCount > 0) {
+    await store.wipe('before-start', `position ${store.changelogPosition}, start ${start}`)
+  }
+  const from = Math.max(store.changelogPosition, start)
+  const startedAt = clock.monotonic()
+  let restoredRecords = 0
+  await readPartition({
+    kafka,
+    clock,
+    partition: changelog,
+    from,
+    to: end,
+    cancelled,
+    onRecords: async (records) => {
+      const writes: ChangelogWrite[] = []
+      let meta: CommitMeta | null = null
+      for (let record = records.next(); record !== null; record = records.next()) {
+        const decoded = decodeChangelogRecord(record, changelog)
+        if (decoded.kind === 'data') writes.push(decoded.write)
+        else meta = decoded.meta
+      }
+      restoredRecords += writes.length
+      await store.applyRestored(writes, records.nextOffset, meta)
+      observer.restoring?.({ taskId, from, position: records.nextOffset, end, restoredRecords })
+    },
+  })
+  if (cancelled()) throw new CodedError('TASK_MIGRATED', { operation: 'restore a task', task: taskId })
+  await store.finishRestore()
+  observer.restored?.(taskId, { restoredRecords, durationMs: clock.monotonic() - startedAt })
+}
+
+/** Step 2: a new producer for the task, which has fenced all before it. */
+export async function fenceOldOwner(
+  environment: TaskEnvironment,
+  transactionalId: string,
+): Promise<TransactionalProducer> {
+  const producer = environment.kafka.producer({
+    transactionalId,
+    transactionTimeoutMs: environment.settings.transactionTimeoutMs,
+  })
+  await producer.init()
+  return producer
+}

@@ -1,0 +1,49 @@
+import type { Clock } from '../../ports/clock.ts'
+import type { DatabaseOpener } from '../../ports/database.ts'
+import type { Fetcher, GroupMember, KafkaClient, TopicPartition } from '../../ports/kafka.ts'
+import type { Log } from '../../ports/log.ts'
+import type { EngineObserver } from '../runtime/engine-observer.ts'
+import type { TopicCatalog } from '../runtime/topic-catalog.ts'
+import type { Topology } from '../topology/topology.ts'
+
+/** What to do about a partition that was counted before and has no committed offset. */
+export type OffsetLostPolicy = 'stop' | 'earliest' | 'latest'
+
+/** Limits and intervals of tasks. Times in ms, sizes in bytes. */
+export interface TaskSettings {
+  readonly commitIntervalMs: number
+  readonly transactionTimeoutMs: number
+  /** How far stream time may be ahead of the wall clock. */
+  readonly maxStreamTimeLeadMs: number
+  /** Whether stream time also follows the wall clock, less `maxStreamTimeLeadMs`. */
+  readonly streamTimeFollowsWallClock: boolean
+  /** A task commits at once, and takes no more while a commit is under way, when it holds so much. */
+  readonly maxUncommittedBytes: number
+  readonly offsetLost: OffsetLostPolicy
+}
+
+/** What the tasks of one stream thread share. */
+export interface TaskEnvironment {
+  readonly topology: Topology
+  readonly kafka: KafkaClient
+  readonly member: GroupMember
+  readonly inputs: Fetcher
+  readonly clock: Clock
+  readonly log: Log
+  readonly databases: DatabaseOpener
+  readonly bootId: string
+  readonly clusterId: string
+  /** A store that has not been written for so long is rebuilt: the changelog may have forgotten deletions since. */
+  maxStoreAgeMs(changelogTopic: string): number
+  /** Where the task's store lives. */
+  storeDirectory(taskId: string): string
+  readonly catalog: TopicCatalog
+  /**
+   * Up to which offset (exclusive) any store has counted an input partition, by the changelogs' meta records; null if never. A
+   * lower bound as of the start, unless it must be sure.
+   */
+  countedBefore(input: TopicPartition, options: { isSure: boolean }): Promise<number | null>
+  readonly fingerprint: Readonly<Record<string, string>>
+  readonly settings: TaskSettings
+  readonly observer: EngineObserver
+}
