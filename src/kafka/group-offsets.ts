@@ -1,0 +1,60 @@
+/** A group's committed offsets that no pending transaction can still change. */
+import type { ConsumerOffset, TopicPartition } from '../ports/kafka.ts'
+import { brokerError } from './broker-errors.ts'
+import { groupKey, requestTimeoutMs } from './cluster.ts'
+import { byTopic, type PortContext, partitionKey } from './context.ts'
+import { controlLane } from './lanes.ts'
+import { retry } from './retry.ts'
+import { kafkaError } from './wire/wire.ts'
+
+/** Longer than any transaction lasts: the broker ends one that is forgotten, and then its offsets are stable. */
+const offsetsDeadlineMs = 30_000
+
+/**
+ * OffsetFetch with requireStable, in the order of `partitions`; null where nothing is committed. Waits while a transaction
+ * that has written offsets is pending: until it ends, the broker would give the old value.
+ */
+export async function stableOffsets(
+  context: PortContext,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<(ConsumerOffset | null)[]> {
+  if (partitions.length === 0) return []
+  const group = groupKey(groupId)
+  const operation = 'OffsetFetch'
+  const deadline = context.clock.monotonic() + offsetsDeadlineMs
+  return await retry(context, { deadline, idempotent: true }, async (remainingMs) => {
+    const answer = await context.cluster.toCoordinator(
+      group,
+      operation,
+      { groupId, topics: byTopic(partitions), requireStable: true },
+      { timeoutMs: Math.min(remainingMs, requestTimeoutMs), lane: controlLane },
+    )
+    if (answer.errorCode !== kafkaError.NONE) {
+      throw context.cluster.coordinatorError(group, answer.errorCode, operation)
+    }
+    const committed = new Map<string, ConsumerOffset | null>()
+    for (const { topic, partition, errorCode, offset, metadata } of answer.partitions) {
+      if (errorCode !== kafkaError.NONE) throw brokerError(errorCode, { operation, topic, partition })
+      committed.set(
+        partitionKey({ topic, partition }),
+        offset < 0 ? null : { partition: { topic, partition }, offset, metadata },
+      )
+    }
+    return partitions.map((partition) => {
+      const found = committed.get(partitionKey(partition))
+      if (found === undefined) throw missingInAnswer(operation, partition)
+      return found
+    })
+  })
+}
+
+/** An answer that leaves out what was asked for: asked again where that is safe. */
+export function missingInAnswer(operation: string, { topic, partition }: TopicPartition) {
+  return brokerError(kafkaError.UNKNOWN_SERVER_ERROR, {
+    operation,
+    topic,
+    partition,
+    detail: 'The answer leaves the partition out.',
+  })
+}

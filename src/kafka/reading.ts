@@ -1,0 +1,103 @@
+/** How far one partition is read, from a `seek` on. */
+import type { CodedError } from '../errors.ts'
+import type { FetchedRecords, TopicPartition } from '../ports/kafka.ts'
+import type { Random } from '../ports/random.ts'
+import { Backoff, missingTopicMs } from './retry.ts'
+
+/** A damaged answer may have been damaged on its way: the log is asked again before it is blamed. */
+const corruptAnswersEndured = 2
+/** So many answers must say that nothing lies before the last stable offset until it is believed. */
+const emptyAnswersBelieved = 3
+
+export class Reading {
+  readonly partition: TopicPartition
+  /** Where the next fetch begins, or the unread chunk if there is one. */
+  position: number
+  lastStableOffset: number | null = null
+  unread: FetchedRecords | null = null
+  paused = false
+  inFlight = false
+  failed = false
+  /** Not to be fetched before, on the monotonic clock. */
+  notBefore = 0
+  private readonly backoff: Backoff
+  private missingSince: number | null = null
+  private corruptAnswers = 0
+  private emptyAnswers = 0
+
+  constructor({ topic, partition }: TopicPartition, position: number, random: Random) {
+    this.partition = { topic, partition }
+    this.position = position
+    this.backoff = new Backoff(random)
+  }
+
+  get wantsFetch(): boolean {
+    return !this.paused && !this.inFlight && !this.failed && this.unread === null
+  }
+
+  get isAtEnd(): boolean {
+    return this.lastStableOffset !== null && this.position >= this.lastStableOffset
+  }
+
+  /** The unread chunk; the position moves past it. */
+  take(): FetchedRecords | null {
+    const chunk = this.unread
+    if (chunk !== null) this.position = chunk.nextOffset
+    this.unread = null
+    return chunk
+  }
+
+  /** Takes what a fetch has brought; true if there is anything new to know. */
+  accept(chunk: FetchedRecords, answer: { mustHaveRecords: boolean; hasBytes: boolean }): boolean {
+    this.backoff.reset()
+    this.missingSince = null
+    this.corruptAnswers = 0
+    const before = { position: this.position, lastStableOffset: this.lastStableOffset }
+    this.lastStableOffset = chunk.lastStableOffset
+    if (chunk.recordCount > 0) {
+      this.unread = chunk
+      this.emptyAnswers = 0
+      return true
+    }
+    this.position = chunk.nextOffset
+    if (answer.hasBytes || this.isAtEnd) this.emptyAnswers = 0
+    else if (answer.mustHaveRecords) this.passHole(chunk.lastStableOffset)
+    return this.position !== before.position || this.lastStableOffset !== before.lastStableOffset
+  }
+
+  /**
+   * The first partition of a request gets at least one batch if there is any. Where there is none although the last stable
+   * offset is ahead, compaction has emptied the rest of the log.
+   */
+  private passHole(lastStableOffset: number): void {
+    this.emptyAnswers++
+    if (this.emptyAnswers < emptyAnswersBelieved) return
+    this.position = lastStableOffset
+    this.emptyAnswers = 0
+  }
+
+  delay(now: number): void {
+    this.notBefore = now + this.backoff.next()
+  }
+
+  /** Whether the failure may pass by itself; then the next fetch is put off. */
+  endures(failure: CodedError, now: number): boolean {
+    if (!this.mayPass(failure, now)) return false
+    this.delay(now)
+    return true
+  }
+
+  private mayPass(failure: CodedError, now: number): boolean {
+    switch (failure.code) {
+      case 'OUTCOME_UNKNOWN':
+        return true
+      case 'TOPIC_MISSING':
+        this.missingSince ??= now
+        return now - this.missingSince < missingTopicMs
+      case 'CORRUPT_BATCH':
+        return this.corruptAnswers++ < corruptAnswersEndured
+      default:
+        return failure.behaviour === 'retry'
+    }
+  }
+}
