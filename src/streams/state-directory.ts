@@ -1,0 +1,135 @@
+import { join, resolve } from 'node:path'
+import { CodedError } from '../errors.ts'
+import type { Database, DatabaseOpener } from '../ports/database.ts'
+import type { Random } from '../ports/random.ts'
+import type { StateFiles } from '../ports/state-files.ts'
+
+/**
+ * The slot of one group member in the state directory.
+ *
+ *   <stateDir>/<appId>/<slot>/lock          an open database: its lock ends with the process, and holds between threads too
+ *   <stateDir>/<appId>/<slot>/instance-id   who comes back here is the same static member of the group
+ *   <stateDir>/<appId>/<slot>/<task id>     the store of a task
+ */
+interface StateDirectoryOptions {
+  readonly stateDir: string
+  readonly appId: string
+  readonly opener: DatabaseOpener
+  readonly files: StateFiles
+}
+
+const maxSlots = 1024
+const lockName = 'lock'
+const instanceIdName = 'instance-id'
+const taskId = /^\d+_\d+$/
+
+export class StateDirectory {
+  readonly slot: number
+  readonly instanceId: string
+  readonly #path: string
+  readonly #files: StateFiles
+  readonly #lock: Database
+
+  /** Takes the first free slot. Throws STATE_DIR_UNUSABLE with the path. */
+  static async claim(options: StateDirectoryOptions & { readonly random: Random }): Promise<StateDirectory> {
+    const { files } = options
+    const application = applicationDirectory(options)
+    for (let slot = 0; slot < maxSlots; slot += 1) {
+      const path = join(application, String(slot))
+      await files.makeDirectory(path)
+      const lock = await tryLock(options.opener, path)
+      if (lock === null) continue
+      try {
+        return new StateDirectory(slot, await instanceIdIn(path, files, options.random), path, files, lock)
+      } catch (error) {
+        await lock.close()
+        throw error
+      }
+    }
+    throw inUse(application, `All ${maxSlots} slots are taken.`)
+  }
+
+  /** Deletes the application's state, unless a slot of it is held: then STATE_DIR_IN_USE. */
+  static async remove(options: StateDirectoryOptions): Promise<void> {
+    const application = applicationDirectory(options)
+    const locks: Database[] = []
+    try {
+      for (const name of await options.files.directories(application)) {
+        const path = join(application, name)
+        const lock = await tryLock(options.opener, path)
+        if (lock === null) throw inUse(path, 'A running process holds this slot.')
+        locks.push(lock)
+      }
+      // While the locks are held, so that nobody takes a slot in between; an open file may be deleted.
+      await options.files.remove(application)
+    } finally {
+      await Promise.all(locks.map((lock) => lock.close()))
+    }
+  }
+
+  private constructor(slot: number, instanceId: string, path: string, files: StateFiles, lock: Database) {
+    this.slot = slot
+    this.instanceId = instanceId
+    this.#path = path
+    this.#files = files
+    this.#lock = lock
+  }
+
+  taskDirectory(id: string): string {
+    if (!taskId.test(id)) {
+      throw new CodedError('INTERNAL', { operation: 'taskDirectory', detail: `${id} is no task id.` })
+    }
+    return join(this.#path, id)
+  }
+
+  /** Ids of the tasks that have a store in this slot, by subtopology and partition. */
+  async tasksOnDisk(): Promise<string[]> {
+    const names = (await this.#files.directories(this.#path)).filter((name) => taskId.test(name))
+    return names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+  }
+
+  /** Frees the slot; its stores must be closed. */
+  async release(): Promise<void> {
+    await this.#lock.close()
+  }
+}
+
+function applicationDirectory({ stateDir, appId }: StateDirectoryOptions): string {
+  // An APP_ID is a name, not a path: it must not lead out of the state directory.
+  if (!/^[A-Za-z0-9._-]+$/.test(appId) || appId === '.' || appId === '..') {
+    throw new CodedError('STATE_DIR_UNUSABLE', {
+      operation: 'claim slot',
+      path: stateDir,
+      detail: `APP_ID ${JSON.stringify(appId)} cannot be the name of a directory.`,
+      hint: 'Use letters, digits, dots, hyphens and underscores.',
+    })
+  }
+  return resolve(stateDir, appId)
+}
+
+/** Null if another process or thread holds it. The lock's database holds nothing: a damaged one is made anew. */
+async function tryLock(opener: DatabaseOpener, slotPath: string): Promise<Database | null> {
+  const path = join(slotPath, lockName)
+  try {
+    return await opener.open(path)
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    if (error.code === 'STATE_DIR_IN_USE') return null
+    if (error.code !== 'STORE_DAMAGED') throw error
+    await opener.destroy(path)
+    return opener.open(path)
+  }
+}
+
+async function instanceIdIn(path: string, files: StateFiles, random: Random): Promise<string> {
+  const file = join(path, instanceIdName)
+  const found = (await files.read(file))?.trim() ?? ''
+  if (found !== '') return found
+  const made = random.id()
+  await files.writeAtomically(file, `${made}\n`)
+  return made
+}
+
+function inUse(path: string, detail: string): CodedError {
+  return new CodedError('STATE_DIR_IN_USE', { operation: 'claim slot', path, detail })
+}

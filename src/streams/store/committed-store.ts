@@ -1,0 +1,335 @@
+import { CodedError } from '../../errors.ts'
+import type { DatabaseOperation } from '../../ports/database.ts'
+import { CommittedCache, type CommittedValue } from './committed-cache.ts'
+import { checksumOf, databaseKey, keySpace, seal, valueIn } from './envelope.ts'
+import type { GuardedDatabase } from './guarded-database.ts'
+import { indexBound, indexEntryKey, parseIndexEntry } from './index-entry.ts'
+import { absent, RestoredKeys } from './restored-keys.ts'
+import { type CommitRecord, metaPut } from './store-meta.ts'
+import { type OpenStore, openStore, type StoreOptions, wipeStore } from './store-opening.ts'
+import type { ChangelogWrite, CommitMeta, WipeReason } from './types.ts'
+
+/**
+ * What has been committed: LevelDB with checked envelopes, an exact index, and a record of how much must be in it.
+ *
+ *  - Every batch holds data, index, changelog position and counts together; batches are written one after the other.
+ *  - The cache holds what the database holds or is about to hold. A value that was read while a batch was under way may be older
+ *    than that, and does not enter it.
+ *  - Count and set hash move with each write by what it replaces, which is looked up in the cache, in the keys of a restore
+ *    that began empty, or in the database.
+ */
+export interface IndexedKey {
+  /** Key of the index entry in the database, by which entries are ordered. */
+  readonly entryKey: Buffer
+  readonly index: Buffer
+  readonly key: Buffer
+}
+
+const defaultCacheBytes = 16 * 1024 * 1024
+const noValue: CommittedValue = { value: null, checksum: 0 }
+
+export class CommittedStore {
+  readonly #options: StoreOptions
+  readonly #cache: CommittedCache
+  #database: GuardedDatabase
+  #commit: CommitRecord
+  /** Not null while a restore that began empty goes on. */
+  #restoredKeys: RestoredKeys | null
+  /** One caller at a time prepares and writes. */
+  #queue: Promise<void> = Promise.resolve()
+  /** The batch that a restore has left under way. */
+  #inFlight: Promise<void> = Promise.resolve()
+  #batchesStarted = 0
+  #batchesEnded = 0
+
+  static async open(options: StoreOptions): Promise<CommittedStore> {
+    return new CommittedStore(options, await openStore(options))
+  }
+
+  private constructor(options: StoreOptions, { database, commit }: OpenStore) {
+    this.#options = options
+    this.#cache = new CommittedCache(options.cacheBytes ?? defaultCacheBytes)
+    this.#database = database
+    this.#commit = commit
+    this.#restoredKeys = commit.entryCount === 0 ? new RestoredKeys() : null
+  }
+
+  get commit(): CommitRecord {
+    return this.#commit
+  }
+
+  get batchesStarted(): number {
+    return this.#batchesStarted
+  }
+
+  assertUsable(): void {
+    this.#database.assertUsable()
+  }
+
+  get(key: Buffer, name: string): Buffer | null {
+    this.#database.assertUsable()
+    const cached = this.#cache.get(name)
+    if (cached !== undefined) return cached.value
+    const stored = databaseKey(keySpace.data, key)
+    const read = this.#checked(stored, this.#database.getSync(stored))
+    if (this.#isQuiet) this.#cache.set(name, read)
+    return read.value
+  }
+
+  async getMany(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
+    return (await this.#lookUp(keys)).map(({ value }) => value)
+  }
+
+  /** Entries with gte <= key < lt as of now, in key order, in chunks. */
+  async *range(gte: Buffer, lt: Buffer, limit?: number): AsyncGenerator<[Buffer, Buffer][]> {
+    const bounds = { gte: databaseKey(keySpace.data, gte), lt: databaseKey(keySpace.data, lt) }
+    const chunks = this.#database.entries(limit === undefined ? bounds : { ...bounds, limit })
+    for await (const chunk of chunks) {
+      yield chunk.map(([key, envelope]) => {
+        if (checksumOf(key, envelope) === -1) throw this.#damage('a value does not fit its checksum')
+        return [key.subarray(1), valueIn(envelope)]
+      })
+    }
+  }
+
+  /** Index entries below index `lt` as of now, in index order, in chunks. */
+  async *indexed(lt: Buffer): AsyncGenerator<IndexedKey[]> {
+    for await (const chunk of this.#database.entries({
+      gte: Buffer.of(keySpace.index),
+      lt: indexBound(lt),
+    })) {
+      yield chunk.map(([entryKey, envelope]) => {
+        const entry = checksumOf(entryKey, envelope) === -1 ? null : parseIndexEntry(entryKey)
+        if (entry === null) throw this.#damage('an index entry does not fit its checksum')
+        return { entryKey, ...entry }
+      })
+    }
+  }
+
+  /** Writes data, position and meta in one batch; resolves when it is written. */
+  write(writes: readonly ChangelogWrite[], changelogPosition: number, meta: CommitMeta): Promise<void> {
+    return this.#serially(async () => {
+      await this.#inFlight
+      this.#restoredKeys = null
+      await this.#startBatch(writes, {
+        changelogPosition,
+        meta,
+        committedAtMs: this.#options.clock.now(),
+      })
+      await this.#inFlight
+    })
+  }
+
+  /** The same, except that it resolves when the store can take the next batch: this one may still be under way. */
+  restore(
+    writes: readonly ChangelogWrite[],
+    changelogPosition: number,
+    meta: CommitMeta | null,
+  ): Promise<void> {
+    return this.#serially(async () => {
+      const { committedAtMs } = this.#commit
+      await this.#startBatch(writes, { changelogPosition, meta: meta ?? this.#commit.meta, committedAtMs })
+    })
+  }
+
+  /** Waits for the last batch, and notes that the store holds all of the changelog as of now. */
+  finishRestore(): Promise<void> {
+    return this.#serially(async () => {
+      this.#restoredKeys = null
+      await this.#inFlight
+      await this.#startBatch([], { ...this.#commit, committedAtMs: this.#options.clock.now() })
+      await this.#inFlight
+    })
+  }
+
+  wipe(reason: WipeReason, detail: string): Promise<void> {
+    return this.#serially(async () => {
+      await this.#settled()
+      await this.#database.close()
+      const { database, commit } = await wipeStore(this.#options, reason, detail)
+      this.#database = database
+      this.#commit = commit
+      this.#restoredKeys = new RestoredKeys()
+      this.#cache.clear()
+      this.#inFlight = Promise.resolve()
+    })
+  }
+
+  /**
+   * Cleanly: the mark is written, on disk when this resolves. After a failed write the store is unknown: it is deleted, which
+   * takes no space on a full disk, and the next start restores it.
+   */
+  close({ clean }: { readonly clean: boolean }): Promise<void> {
+    return this.#serially(async () => {
+      await this.#settled()
+      const { bootId } = this.#options
+      try {
+        if (clean && !this.#database.hasFailed) {
+          await this.#database.batch([metaPut('session', { bootId, clean: true })], { sync: true })
+        }
+      } finally {
+        await this.#database.close()
+        if (this.#database.hasFailed) await this.#deleteUnknown()
+      }
+    })
+  }
+
+  async #deleteUnknown(): Promise<void> {
+    const { opener, directory, onWipe, log } = this.#options
+    onWipe('write-failed', 'a write has failed, so what the store holds is not known')
+    await opener.destroy(directory).catch((error: unknown) => {
+      log.error({ path: directory, err: error }, 'The store cannot be deleted; delete it by hand')
+    })
+  }
+
+  get #isQuiet(): boolean {
+    return this.#batchesStarted === this.#batchesEnded
+  }
+
+  #serially(action: () => Promise<void>): Promise<void> {
+    const result = this.#queue.then(action)
+    this.#queue = result.catch(ignoreHere)
+    return result
+  }
+
+  /** The batch under way has ended, well or not; a failure stays in the guarded database. */
+  #settled(): Promise<void> {
+    return this.#inFlight.catch(ignoreHere)
+  }
+
+  async #startBatch(
+    writes: readonly ChangelogWrite[],
+    move: Pick<CommitRecord, 'changelogPosition' | 'meta' | 'committedAtMs'>,
+  ): Promise<void> {
+    this.#database.assertUsable()
+    const replaced = await this.#replacedValues(writes)
+    await this.#inFlight
+    const { operations, entryCount, setHash } = this.#prepare(writes, replaced)
+    const commit = { ...move, entryCount, setHash }
+    operations.push(metaPut('commit', commit))
+    this.#commit = commit
+    this.#batchesStarted += 1
+    this.#inFlight = this.#database.batch(operations, { sync: false }).finally(() => {
+      this.#batchesEnded += 1
+    })
+    // Whoever awaits `inFlight` next gets the failure, and until then the guarded database remembers it.
+    this.#inFlight.catch(ignoreHere)
+  }
+
+  /** What the writes replace, by name: from the cache, the restored keys, or the database. */
+  async #replacedValues(writes: readonly ChangelogWrite[]): Promise<Map<string, CommittedValue>> {
+    const replaced = new Map<string, CommittedValue>()
+    const unknown = new Map<string, Buffer>()
+    for (const { key } of writes) {
+      const name = key.toString('latin1')
+      const known = this.#cache.get(name) ?? this.#restored(key)
+      if (known === undefined) unknown.set(name, key)
+      else replaced.set(name, known)
+    }
+    if (unknown.size === 0) return replaced
+    await this.#inFlight
+    const values = await this.#lookUp([...unknown.values()])
+    let at = 0
+    for (const name of unknown.keys()) {
+      replaced.set(name, values[at] ?? noValue)
+      at += 1
+    }
+    return replaced
+  }
+
+  /** The value that a restored key has, as far as the checksum alone tells what is needed of it. */
+  #restored(key: Buffer): CommittedValue | undefined {
+    const checksum = this.#restoredKeys?.get(key)
+    if (checksum === undefined) return undefined
+    if (checksum === absent) return noValue
+    return this.#options.indexKeyOf === undefined ? { value: nothing, checksum } : undefined
+  }
+
+  #prepare(writes: readonly ChangelogWrite[], replaced: Map<string, CommittedValue>) {
+    const operations: DatabaseOperation[] = []
+    const isBulk = this.#restoredKeys !== null && this.#options.indexKeyOf === undefined
+    let { entryCount, setHash } = this.#commit
+    for (const { key, value } of writes) {
+      const name = key.toString('latin1')
+      const old = replaced.get(name) ?? noValue
+      if (old.value !== null) {
+        entryCount -= 1
+        setHash -= old.checksum
+        const index = this.#indexEntryOf(key, old.value)
+        if (index !== null) operations.push({ type: 'del', key: databaseKey(keySpace.index, index) })
+      }
+      let now = noValue
+      if (value === null) {
+        operations.push({ type: 'del', key: databaseKey(keySpace.data, key) })
+      } else {
+        const entry = seal(keySpace.data, key, value)
+        operations.push({ type: 'put', key: entry.key, value: entry.value })
+        entryCount += 1
+        setHash += entry.checksum
+        now = { value, checksum: entry.checksum }
+        const index = this.#indexEntryOf(key, value)
+        if (index !== null) {
+          const indexEntry = seal(keySpace.index, index, nothing)
+          operations.push({ type: 'put', key: indexEntry.key, value: indexEntry.value })
+        }
+      }
+      // A key may come twice in one batch of a restore: the second write replaces the first.
+      replaced.set(name, now)
+      this.#restoredKeys?.set(key, value === null ? absent : now.checksum)
+      if (!isBulk || this.#cache.has(name)) this.#cache.set(name, now)
+    }
+    return { operations, entryCount, setHash: modulo32(setHash) }
+  }
+
+  #indexEntryOf(key: Buffer, value: Buffer): Buffer | null {
+    const index = this.#options.indexKeyOf?.(key, value) ?? null
+    return index === null ? null : indexEntryKey(index, key)
+  }
+
+  async #lookUp(keys: readonly Buffer[]): Promise<CommittedValue[]> {
+    this.#database.assertUsable()
+    const names = keys.map((key) => key.toString('latin1'))
+    const found = names.map((name) => this.#cache.get(name))
+    const missing: number[] = []
+    for (let at = 0; at < found.length; at += 1) if (found[at] === undefined) missing.push(at)
+    if (missing.length === 0) return found.map((value) => value ?? noValue)
+
+    const quietSince = this.#isQuiet ? this.#batchesStarted : -1
+    const stored = missing.map((at) => databaseKey(keySpace.data, keys[at] ?? nothing))
+    const envelopes = await this.#database.getMany(stored)
+    missing.forEach((at, n) => {
+      const read = this.#checked(stored[n] ?? nothing, envelopes[n])
+      found[at] = read
+      if (quietSince === this.#batchesStarted) this.#cache.set(names[at] ?? '', read)
+    })
+    return found.map((value) => value ?? noValue)
+  }
+
+  #checked(stored: Buffer, envelope: Buffer | undefined): CommittedValue {
+    if (envelope === undefined) return noValue
+    const checksum = checksumOf(stored, envelope)
+    if (checksum === -1) throw this.#damage('a value does not fit its checksum')
+    return { value: valueIn(envelope), checksum }
+  }
+
+  #damage(detail: string): CodedError {
+    const { identity, directory } = this.#options
+    return new CodedError('STORE_DAMAGED', {
+      operation: 'read store',
+      task: identity.taskId,
+      path: directory,
+      detail: `${detail}.`,
+    })
+  }
+}
+
+const nothing = Buffer.alloc(0)
+
+const ignoreHere = (): void => {
+  // The failure is thrown to the caller of the operation that failed, and remembered by the guarded database.
+}
+
+/** Sums of at most some millions of 32-bit numbers are exact before this. */
+function modulo32(sum: number): number {
+  return sum - Math.floor(sum / 0x1_0000_0000) * 0x1_0000_0000
+}
