@@ -1,7 +1,8 @@
 /** What applications may use of the engine. */
 export type { Aggregate } from './aggregate/aggregate.ts'
 export { AggregateProcessor, timerIndex } from './aggregate/aggregate-processor.ts'
-export { Combiner, type CombinerEntry } from './aggregate/combiner.ts'
+export { Combiner, type Fold } from './aggregate/combiner.ts'
+export { DeltaTable } from './aggregate/delta-table.ts'
 export type { CommitStep, EngineObserver, RestoreProgress } from './runtime/engine-observer.ts'
 export type { Fingerprint } from './runtime/fingerprint.ts'
 export { type LocalState, Streams, type StreamsOptions, type TaskStatus } from './runtime/streams.ts'

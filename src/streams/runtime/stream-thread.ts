@@ -65,14 +65,10 @@ export class StreamThread {
     try {
       while (!this.#isStopping) await this.#turn()
       await this.#tasks.commitAll()
-      await this.#tasks.handleFailures()
+      this.#tasks.throwLastingFailure()
     } catch (error) {
-      if (!this.#isStopping) {
-        await this.#end('dirty', true)
-        throw error
-      }
-      this.#log.error({}, error instanceof Error ? error.message : String(error))
-      await this.#end('dirty', this.#leaveGroupOnStop)
+      // Others shall have the tasks at once: this process will not come back by itself.
+      await this.#end('dirty', true)
       throw error
     }
     await this.#end('clean', this.#leaveGroupOnStop)

@@ -23,8 +23,6 @@ const purgeIntervalMs = 30_000
 const watchIntervalMs = 1000
 /** Members have so long to commit and rejoin when a rebalance begins. */
 const rebalanceTimeoutMs = 60_000
-/** Kafka's own default of delete.retention.ms, where the broker does not tell. */
-const defaultDeleteRetentionMs = 86_400_000
 
 /** Where the state of this process lives; see `state-directory.ts`. */
 export interface LocalState {
@@ -88,9 +86,8 @@ export class Streams {
     const survey = new ChangelogSurvey(kafka, clock, topology)
     await survey.refresh(catalog)
     survey.assertFits(complete, catalog)
-    const maxStoreAge = await this.#storeAges()
     if (this.#isStopping) return
-    const environment = this.#environment({ clusterId, catalog, survey, fingerprint: complete, maxStoreAge })
+    const environment = this.#environment({ clusterId, catalog, survey, fingerprint: complete })
     const thread = new StreamThread(environment, this.#options)
     this.#thread = thread
     const failures: CodedError[] = []
@@ -126,25 +123,14 @@ export class Streams {
     return { ...fingerprint, STATS_PARTITIONS: String(Math.max(0, ...counts)) }
   }
 
-  async #storeAges(): Promise<ReadonlyMap<string, number>> {
-    const ages = new Map<string, number>()
-    for (const { store } of this.#options.topology.subtopologies) {
-      if (store === null) continue
-      const config = await this.#options.kafka.admin.topicConfig(store.changelogTopic)
-      ages.set(store.changelogTopic, Number(config.get('delete.retention.ms') ?? defaultDeleteRetentionMs))
-    }
-    return ages
-  }
-
   #environment(parts: {
     clusterId: string
     catalog: TopicCatalog
     survey: ChangelogSurvey
     fingerprint: Fingerprint
-    maxStoreAge: ReadonlyMap<string, number>
   }): TaskEnvironment {
     const { topology, kafka, clock, log, databases, bootId, localState, tasks, observer } = this.#options
-    const { clusterId, catalog, survey, fingerprint, maxStoreAge } = parts
+    const { clusterId, catalog, survey, fingerprint } = parts
     return {
       topology,
       kafka,
@@ -160,7 +146,6 @@ export class Streams {
       settings: tasks,
       observer: observer ?? {},
       storeDirectory: (taskId) => localState.taskDirectory(taskId),
-      maxStoreAgeMs: (topic) => maxStoreAge.get(topic) ?? defaultDeleteRetentionMs,
       countedBefore: async (input, { isSure }) => {
         if (!isSure) return survey.counted(input)
         await survey.refresh(catalog)

@@ -155,6 +155,13 @@ export class TaskManager {
     }
   }
 
+  /** Throws what must not be passed over when the thread ends; passing failures are for the next owner. */
+  throwLastingFailure(): void {
+    for (const { failure } of this.#tasks.values()) {
+      if (failure?.behaviour === 'stop' || failure?.behaviour === 'skip') throw failure
+    }
+  }
+
   /**
    * Takes the task over anew, after a back-off. First the group must say that it still knows us: a stalled zombie must not fence
    * the rightful owner.
@@ -179,7 +186,7 @@ export class TaskManager {
     log.warn({ task: managed.task.id, code: failure.code }, failure.message)
     observer.aborted?.(managed.task.id, failure)
     this.#tasks.delete(managed.task.id)
-    await managed.task.closeDirty()
+    await managed.task.close({ clean: false })
     member.requestRejoin(`task ${managed.task.id}: ${failure.code}`)
   }
 
@@ -222,7 +229,6 @@ export class TaskManager {
     this.#tasks.delete(id)
     managed.task.cancel()
     await managed.operation?.done
-    if (manner === 'clean' && managed.failure === null) await managed.task.closeClean()
-    else await managed.task.closeDirty()
+    await managed.task.close({ clean: manner === 'clean' && managed.failure === null })
   }
 }

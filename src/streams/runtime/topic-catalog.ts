@@ -1,12 +1,31 @@
 import { CodedError } from '../../errors.ts'
 import type { TopicInfo } from '../../ports/kafka.ts'
 
-/** The topics of the application as last seen: partition counts and topic ids. */
+/** Effective configuration by topic, of the topics that the application made or checked. */
+export type TopicConfigs = ReadonlyMap<string, ReadonlyMap<string, string>>
+
+/** Kafka's own defaults, where a broker does not tell. */
+const defaultMaxMessageBytes = 1_048_588
+const defaultDeleteRetentionMs = 86_400_000
+
+/** The topics of the application as last seen: partition counts, topic ids, and their configuration at the start. */
 export class TopicCatalog {
   #topics: ReadonlyMap<string, TopicInfo>
+  readonly #configs: TopicConfigs
 
-  constructor(topics: ReadonlyMap<string, TopicInfo>) {
+  constructor(topics: ReadonlyMap<string, TopicInfo>, configs: TopicConfigs) {
     this.#topics = topics
+    this.#configs = configs
+  }
+
+  /** The largest record batch that the topic takes, in bytes. */
+  maxRecordBytes(topic: string): number {
+    return Number(this.#configs.get(topic)?.get('max.message.bytes') ?? defaultMaxMessageBytes)
+  }
+
+  /** For how long a compacted topic keeps deletions, in ms. */
+  deleteRetentionMs(topic: string): number {
+    return Number(this.#configs.get(topic)?.get('delete.retention.ms') ?? defaultDeleteRetentionMs)
   }
 
   /** Throws TOPIC_MISSING. */

@@ -6,6 +6,8 @@ import { TopicCatalog } from './topic-catalog.ts'
 export interface TopicSettings {
   /** -1: the broker's own default. */
   readonly replicationFactor: number
+  /** `min.insync.replicas`, or null: the broker's own default. */
+  readonly minInsyncReplicas: number | null
   /** Partitions of the keyed stage, or null: those of the input at the first start. */
   readonly keyedPartitions: number | null
 }
@@ -50,15 +52,24 @@ export async function setUpTopics(
   const missing: NewTopic[] = []
   for (const topic of planned) {
     const found = existing.get(topic.name)
-    if (found === undefined) missing.push(newTopic(topic, settings.replicationFactor))
-    else await checkTopic(admin, topic, found)
+    if (found === undefined) missing.push(newTopic(topic, settings))
+    else await checkPartitions(admin, topic, found)
   }
   if (missing.length > 0) await admin.createTopics(missing)
-  return new TopicCatalog(await admin.topics(names))
+  const configs = new Map<string, ReadonlyMap<string, string>>()
+  for (const topic of planned) {
+    const config = await admin.topicConfig(topic.name)
+    checkConfig(topic, config)
+    configs.set(topic.name, config)
+  }
+  return new TopicCatalog(await admin.topics(names), configs)
 }
 
-function newTopic({ name, role, partitionCount }: PlannedTopic, replicationFactor: number): NewTopic {
-  return { name, partitionCount, replicationFactor, config: configOf[role] }
+function newTopic({ name, role, partitionCount }: PlannedTopic, settings: TopicSettings): NewTopic {
+  const { replicationFactor, minInsyncReplicas } = settings
+  const config = { ...configOf[role] }
+  if (minInsyncReplicas !== null) config['min.insync.replicas'] = String(minInsyncReplicas)
+  return { name, partitionCount, replicationFactor, config }
 }
 
 function planTopics(
@@ -120,15 +131,18 @@ function keyedPartitionCount(
   return keyedPartitions
 }
 
-async function checkTopic(admin: KafkaAdmin, topic: PlannedTopic, found: TopicInfo): Promise<void> {
+async function checkPartitions(admin: KafkaAdmin, topic: PlannedTopic, found: TopicInfo): Promise<void> {
   const { name, role, partitionCount } = topic
   if (role === 'same-partitions-as-input' && found.partitionCount < partitionCount) {
     await admin.addPartitions(name, partitionCount)
   } else if (found.partitionCount !== partitionCount) {
     throw mismatch(name, `${found.partitionCount} partitions`, `${partitionCount} partitions`)
   }
+}
+
+function checkConfig({ name, role }: PlannedTopic, config: ReadonlyMap<string, string>): void {
+  // Whoever reads dead letters and enriched logins may keep them as they like.
   if (role === 'same-partitions-as-input') return
-  const config = await admin.topicConfig(name)
   for (const [setting, expected] of Object.entries(configOf[role])) {
     const actual = config.get(setting)
     if (actual !== expected) throw mismatch(name, `${setting}=${actual ?? ''}`, `${setting}=${expected}`)

@@ -89,7 +89,8 @@ export class ProcessorGraph {
         const sink = subtopology.sinks.find((candidate) => candidate.name === name)
         if (sink === undefined) throw this.#invalid(`There is no sink ${name}.`)
         const partitionCount = environment.catalog.partitionCount(sink.topic)
-        return sinkHandle(collector, sink, { taskPartition: partition, partitionCount })
+        const maxRecordBytes = environment.catalog.maxRecordBytes(sink.topic)
+        return sinkHandle(collector, sink, { taskPartition: partition, partitionCount, maxRecordBytes })
       },
       store: () => {
         if (store === null) throw this.#invalid('The subtopology has no store.')

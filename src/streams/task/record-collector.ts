@@ -56,14 +56,15 @@ export class RecordCollector {
 export function sinkHandle(
   collector: RecordCollector,
   sink: SinkNode,
-  options: { taskPartition: number; partitionCount: number },
+  options: { taskPartition: number; partitionCount: number; maxRecordBytes: number },
 ): SinkHandle {
   const { topic, partitioning } = sink
-  const { taskPartition, partitionCount } = options
+  const { taskPartition, partitionCount, maxRecordBytes } = options
   const byKey = partitioning === 'key'
   const partitionOf = (key: Buffer): number => (byKey ? partitionFor(key, partitionCount) : taskPartition)
   return {
     partitionCount,
+    maxRecordBytes,
     partitionFor: partitionOf,
     sendTo(partition, key, value, timestamp) {
       collector.appender(topic, partition).append(key, value, timestamp)

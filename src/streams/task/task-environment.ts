@@ -33,8 +33,6 @@ export interface TaskEnvironment {
   readonly databases: DatabaseOpener
   readonly bootId: string
   readonly clusterId: string
-  /** A store that has not been written for so long is rebuilt: the changelog may have forgotten deletions since. */
-  maxStoreAgeMs(changelogTopic: string): number
   /** Where the task's store lives. */
   storeDirectory(taskId: string): string
   readonly catalog: TopicCatalog

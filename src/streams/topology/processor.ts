@@ -21,6 +21,8 @@ export interface SinkHandle {
   /** The partition that the sink's rule gives a key. */
   partitionFor(key: Buffer): number
   readonly partitionCount: number
+  /** The largest record, in bytes with its batch, that the topic takes. */
+  readonly maxRecordBytes: number
 }
 
 /** What a processor may use of the engine. One per processor and incarnation of its task. */

@@ -1,0 +1,44 @@
+import type { Log } from '../ports/log.ts'
+import type { EngineObserver } from '../streams/index.ts'
+import { describe } from '../streams/index.ts'
+import { keepAlive, onTermination } from '../system/process.ts'
+import type { Config } from './config/index.ts'
+import { openProcessor, topologyOf } from './processor.ts'
+
+/**
+ * Runs the processor until SIGINT or SIGTERM: stops intake, commits, leaves the group, closes the stores, and resolves. Rejects
+ * with the CodedError that ended it.
+ */
+export async function run(config: Config, log: Log, observer: EngineObserver = {}): Promise<void> {
+  log.debug({ topology: describe(topologyOf(config)) }, 'Topology')
+  const release = keepAlive()
+  const processor = await openProcessor(config, log, { ...logging(log), ...observer })
+  let isStopping = false
+  const stopListening = onTermination((signal) => {
+    // A second signal means that waiting is no longer wanted: what is uncommitted is read again by the next start.
+    if (isStopping) process.exit(130)
+    isStopping = true
+    log.info({ signal }, 'Stopping')
+    processor.streams.stop()
+  })
+  try {
+    log.info({ appId: config.appId, brokers: config.brokers }, 'Starting')
+    await processor.streams.run()
+    log.info({}, 'Stopped; everything read is committed')
+  } finally {
+    stopListening()
+    await processor.close()
+    release()
+  }
+}
+
+/** What the engine does, as log lines. */
+function logging(log: Log): EngineObserver {
+  return {
+    taskChanged: (task, state) => log.debug({ task, state }, 'Task changed'),
+    restored: (task, { restoredRecords, durationMs }) =>
+      log.info({ task, restoredRecords, durationMs: Math.round(durationMs) }, 'Store restored'),
+    restoring: ({ taskId, position, end, restoredRecords }) =>
+      log.debug({ task: taskId, position, end, restoredRecords }, 'Restoring'),
+  }
+}

@@ -1,0 +1,42 @@
+import { AggregateProcessor, type Topology, TopologyBuilder, timerIndex } from '../streams/index.ts'
+import { loginAggregate } from './login-aggregate.ts'
+import { LoginProcessor } from './login-processor.ts'
+import { type LoginStatsSettings, sinks } from './login-stats-settings.ts'
+
+/**
+ * The way of a login:
+ *
+ *   logins -> LoginProcessor -> dead letters | enriched logins
+ *                            -> partial counts, by table key
+ *   partial counts -> AggregateProcessor, with the store of counters -> table rows
+ */
+export function loginStatsTopology(settings: LoginStatsSettings): Topology {
+  const { appId, inputTopic, outputTopic, dlqTopic, enrichedTopic, windows } = settings
+  const repartitionTopic = `${appId}-counts-repartition`
+  const builder = new TopologyBuilder(appId)
+
+  const reading = builder
+    .subtopology()
+    .source('logins', inputTopic)
+    .processor('read-logins', ['logins'], (context) => new LoginProcessor(context, settings))
+    .sink(sinks.partialCounts, repartitionTopic, { role: 'repartition', partitioning: 'key' })
+  if (dlqTopic !== null) {
+    reading.sink(sinks.deadLetters, dlqTopic, { role: 'same-partitions-as-input', partitioning: 'source' })
+  }
+  if (enrichedTopic !== null) {
+    reading.sink(sinks.enriched, enrichedTopic, { role: 'same-partitions-as-input', partitioning: 'source' })
+  }
+
+  builder
+    .subtopology()
+    .source('partial-counts', repartitionTopic, 'repartition')
+    .processor(
+      'count-logins',
+      ['partial-counts'],
+      (context) => new AggregateProcessor(context, loginAggregate(windows), { sink: sinks.table }),
+    )
+    .store('counts', { indexKeyOf: timerIndex })
+    .sink(sinks.table, outputTopic, { role: 'table', partitioning: 'key' })
+
+  return builder.build()
+}

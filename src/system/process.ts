@@ -1,0 +1,19 @@
+/** Signals and the life of the process. */
+
+/** Calls `handler` at each SIGINT or SIGTERM. Returns how to stop listening. */
+export function onTermination(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void {
+  const onInterrupt = (): void => handler('SIGINT')
+  const onTerminate = (): void => handler('SIGTERM')
+  process.on('SIGINT', onInterrupt)
+  process.on('SIGTERM', onTerminate)
+  return () => {
+    process.off('SIGINT', onInterrupt)
+    process.off('SIGTERM', onTerminate)
+  }
+}
+
+/** Keeps the process alive, whatever its timers and sockets, until the returned function is called. */
+export function keepAlive(): () => void {
+  const handle = setInterval(() => {}, 1 << 30)
+  return () => clearInterval(handle)
+}
