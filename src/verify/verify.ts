@@ -312,8 +312,7 @@ function checkFingerprint(
   expected: Readonly<Record<string, string>>,
   stored: Readonly<Record<string, string>>,
 ): void {
-  const names = new Set([...Object.keys(expected), ...Object.keys(stored)])
-  const differing = [...names].filter((name) => expected[name] !== stored[name])
+  const differing = Object.keys(expected).filter((name) => expected[name] !== stored[name])
   if (differing.length === 0) return
   const each = differing.map(
     (name) => `${name} is ${expected[name] ?? 'not set'}, was ${stored[name] ?? 'not set'}`,

@@ -15,4 +15,4 @@ export {
   settings,
   stateShapingSettings,
 } from './settings.ts'
-export type { DimensionSetting, RollingWindow } from './values.ts'
+export type { RollingWindow } from './values.ts'

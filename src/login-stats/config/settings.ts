@@ -176,7 +176,7 @@ export const settings = {
     variable: 'ROLLING_PANES',
     default: '60',
     description: 'Panes of each window: how finely it rolls.',
-    value: integer(1, 1000),
+    value: integer(1, 1440),
   },
   rollingClock: {
     variable: 'ROLLING_CLOCK',

@@ -3,6 +3,8 @@
  * Messages go on after the name and the value: `COMMIT_INTERVAL_MS=fast: must be ...`.
  */
 import { z } from 'zod'
+import { CodedError } from '../../errors.ts'
+import { type Dimension, parseDimensions } from '../domain/dimensions.ts'
 
 export type Value<T> = z.ZodType<T, string>
 
@@ -66,7 +68,7 @@ export function topicName(room = 0): Value<string> {
 
 export const brokerList: Value<readonly string[]> = value((given) => {
   const brokers = parts(given)
-  const wrong = brokers.find((broker) => !/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d{1,5}$/.test(broker))
+  const wrong = brokers.find((broker) => !/^[^\s:/]+:\d{1,5}$/.test(broker))
   if (brokers.length === 0 || wrong !== undefined)
     throw new Refusal(`must be a list of host:port, separated by commas${wrong ? `, not "${wrong}"` : ''}`)
   return brokers
@@ -114,26 +116,14 @@ export const windowList: Value<readonly RollingWindow[]> = value((given) => {
   return windows
 })
 
-export interface DimensionSetting {
-  /** The fields joined by `+`, e.g. `locale+device_type`. */
-  readonly name: string
-  readonly fields: readonly string[]
-}
-
-const mostDimensions = 32
-
 /** Dimensions in the order given; empty for none but the total. */
-export const dimensionList: Value<readonly DimensionSetting[]> = value((given) => {
-  const dimensions = parts(given).map((name) => ({ name, fields: name.split('+') }))
-  if (dimensions.length > mostDimensions) throw new Refusal(`must be at most ${mostDimensions} dimensions`)
-  for (const [index, { name, fields }] of dimensions.entries()) {
-    if (fields.some((field) => !/^[^\s:%]+$/.test(field)) || Buffer.byteLength(name) > 256)
-      throw new Refusal(`must hold JSON fields, or fields joined by "+", not "${name}"`)
-    if (new Set(fields).size < fields.length) throw new Refusal(`joins a field with itself: ${name}`)
-    if (dimensions.slice(0, index).some((other) => other.name === name))
-      throw new Refusal(`holds ${name} twice`)
+export const dimensionList: Value<readonly Dimension[]> = value((given) => {
+  try {
+    return parseDimensions(given)
+  } catch (error) {
+    if (error instanceof CodedError) throw new Refusal(error.details.detail ?? error.message)
+    throw error
   }
-  return dimensions
 })
 
 function parts(given: string): string[] {
