@@ -18,13 +18,15 @@ export interface RecordsOfBatch {
 
 const nothing = Buffer.alloc(0)
 
+/** What `shortVarint` gives for a varint of more than two bytes, or one that is cut off. */
+const notShort = -0x8000_0000
+
 /**
  * Walks the records of one batch after the other, being itself the view of the record it stands on. This is the innermost loop
  * of all reading: it allocates nothing, and takes the short way for numbers of one or two bytes.
  *
  * Every record is checked before it is shown: its fields fill its length exactly, and its offset is above the one before and
- * within the batch. A read past the end of the bytes gives `undefined`, which no comparison takes for a short varint,
- * so that it ends in `longVarint`, which throws.
+ * within the batch.
  */
 export class RecordCursor implements RecordView {
   offset = 0
@@ -46,8 +48,8 @@ export class RecordCursor implements RecordView {
   private maxDelta = 0
   private baseTimestamp = 0
   private exactBaseTimestamp = 0n
-  /** Whether base timestamp plus a short delta stays exact. */
-  private plainTimestamps = true
+  /** Whether the deltas count, and added to the base stay exact in doubles. */
+  private shortTimestamps = true
   private appendTimestamp: number | null = null
 
   constructor(topic: string, partition: number) {
@@ -66,7 +68,7 @@ export class RecordCursor implements RecordView {
     this.appendTimestamp = batch.appendTimestamp === null ? null : withinLimit(batch.appendTimestamp)
     this.exactBaseTimestamp = batch.baseTimestamp
     this.baseTimestamp = Number(this.exactBaseTimestamp)
-    this.plainTimestamps = Math.abs(this.baseTimestamp) < timestampLimit / 2
+    this.shortTimestamps = batch.appendTimestamp === null && Math.abs(this.baseTimestamp) < timestampLimit / 2
   }
 
   /** Lets go of the batch's bytes. */
@@ -84,41 +86,69 @@ export class RecordCursor implements RecordView {
       return false
     }
     this.recordsLeft--
-    const bodyBytes = this.varint()
-    const end = this.at + bodyBytes
+    const bytes = this.bytes
+    let at = this.at
+
+    let bodyBytes = shortVarint(bytes, at)
+    if (bodyBytes === notShort) {
+      bodyBytes = this.longVarint(at)
+      at = this.at
+    } else at += shortVarintBytes(bytes, at)
+    const end = at + bodyBytes
     if (!(bodyBytes > 0 && end <= this.end)) throw this.broken('A record is longer than its batch.')
-    this.at++
-    this.timestamp = this.readTimestamp()
-    const delta = this.varint()
+
+    // The byte of attributes says nothing.
+    at++
+    const timestampDelta = this.shortTimestamps ? shortVarint(bytes, at) : notShort
+    if (timestampDelta === notShort) {
+      this.timestamp = this.longTimestamp(at)
+      at = this.at
+    } else {
+      this.timestamp = this.baseTimestamp + timestampDelta
+      at += shortVarintBytes(bytes, at)
+    }
+
+    let delta = shortVarint(bytes, at)
+    if (delta === notShort) {
+      delta = this.longVarint(at)
+      at = this.at
+    } else at += shortVarintBytes(bytes, at)
     if (!(delta > this.lastDelta && delta <= this.maxDelta)) throw this.broken('An offset is out of order.')
     this.lastDelta = delta
     this.offset = this.baseOffset + delta
 
-    const keyLength = this.varint()
-    if (keyLength >= 0) {
-      this.keyStart = this.at
-      this.at += keyLength
-      this.keyEnd = this.at
-    } else {
-      if (keyLength !== -1) throw this.broken('A key has a negative length.')
-      this.keyStart = -1
-      this.keyEnd = -1
-    }
-    const valueLength = this.varint()
-    if (valueLength >= 0) {
-      this.valueStart = this.at
-      this.at += valueLength
-      this.valueEnd = this.at
-    } else {
-      if (valueLength !== -1) throw this.broken('A value has a negative length.')
-      this.valueStart = -1
-      this.valueEnd = -1
-    }
-    this.headersStart = this.at
-    const headerCount = this.varint()
-    if (headerCount !== 0) this.skipHeaders(headerCount, end)
-    if (this.at !== end) throw this.broken('The fields of a record do not fill its length.')
+    this.readFields(at, end)
     return true
+  }
+
+  /** The key, the value and the headers, which begin at `start` and must stop at `end`. */
+  private readFields(start: number, end: number): void {
+    const bytes = this.bytes
+    let at = start
+    let keyLength = shortVarint(bytes, at)
+    if (keyLength === notShort) {
+      keyLength = this.longVarint(at)
+      at = this.at
+    } else at += shortVarintBytes(bytes, at)
+    this.keyStart = keyLength < 0 ? -1 : at
+    if (keyLength > 0) at += keyLength
+    this.keyEnd = keyLength < 0 ? -1 : at
+
+    let valueLength = shortVarint(bytes, at)
+    if (valueLength === notShort) {
+      valueLength = this.longVarint(at)
+      at = this.at
+    } else at += shortVarintBytes(bytes, at)
+    this.valueStart = valueLength < 0 ? -1 : at
+    if (valueLength > 0) at += valueLength
+    this.valueEnd = valueLength < 0 ? -1 : at
+    if (keyLength < -1 || valueLength < -1) throw this.broken('A length is negative.')
+
+    this.headersStart = at
+    this.at = at
+    if (bytes[at] === 0) this.at = at + 1
+    else this.skipHeaders(end)
+    if (this.at !== end) throw this.broken('The fields of a record do not fill its length.')
   }
 
   key(): Buffer | null {
@@ -149,9 +179,10 @@ export class RecordCursor implements RecordView {
     return headers
   }
 
-  private skipHeaders(headerCount: number, end: number): void {
-    if (headerCount < 0) throw this.broken('A number of headers is negative.')
-    for (let left = headerCount; left > 0; left--) {
+  private skipHeaders(end: number): void {
+    const count = this.varint()
+    if (count < 0) throw this.broken('A number of headers is negative.')
+    for (let left = count; left > 0; left--) {
       const nameLength = this.varint()
       if (nameLength < 0) throw this.broken('The name of a header has a negative length.')
       this.at += nameLength
@@ -163,64 +194,60 @@ export class RecordCursor implements RecordView {
   }
 
   private varint(): number {
-    const bytes = this.bytes
-    const at = this.at
-    const first = bytes[at] as number
-    if (first < 0x80) {
-      this.at = at + 1
-      return (first >>> 1) ^ -(first & 1)
-    }
-    const second = bytes[at + 1] as number
-    if (second < 0x80) {
-      this.at = at + 2
-      const zigzag = (first & 0x7f) | (second << 7)
-      return (zigzag >>> 1) ^ -(zigzag & 1)
-    }
-    return this.longVarint()
+    return this.longVarint(this.at)
   }
 
-  private longVarint(): number {
+  /** A varint of any length; leaves `at` behind it. */
+  private longVarint(start: number): number {
     let zigzag = 0
+    let at = start
     for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.bytes[this.at++]
+      const byte = this.bytes[at++]
       if (byte === undefined) throw this.broken('A number is cut off.')
       zigzag |= (byte & 0x7f) << shift
-      if (byte < 0x80) return (zigzag >>> 1) ^ -(zigzag & 1)
+      if (byte < 0x80) {
+        this.at = at
+        return (zigzag >>> 1) ^ -(zigzag & 1)
+      }
     }
     throw this.broken('A number takes more than five bytes.')
   }
 
-  private readTimestamp(): number {
+  /** A timestamp by its delta of any length; leaves `at` behind it. */
+  private longTimestamp(start: number): number {
     const bytes = this.bytes
-    const at = this.at
+    let at = start
     if (this.appendTimestamp !== null) {
-      let last = at
-      while ((bytes[last] as number) >= 0x80) last++
-      this.at = last + 1
+      while ((bytes[at] as number) >= 0x80) at++
+      this.at = at + 1
       return this.appendTimestamp
     }
-    if (!this.plainTimestamps) return this.exactTimestamp()
-    const first = bytes[at] as number
-    if (first < 0x80) {
-      this.at = at + 1
-      return this.baseTimestamp + ((first >>> 1) ^ -(first & 1))
-    }
-    // Seven bytes hold 49 bits, which added to a plain base stay exact.
+    if (!this.shortTimestamps) return this.exactTimestamp(start)
     let zigzag = 0
-    for (let index = 0, factor = 1; index < 7; index++, factor *= 0x80) {
-      const byte = bytes[at + index] as number
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = bytes[at++] as number
+      zigzag |= (byte & 0x7f) << shift
+      if (byte < 0x80) {
+        this.at = at
+        return this.baseTimestamp + ((zigzag >>> 1) ^ -(zigzag & 1))
+      }
+    }
+    // Seven bytes hold 49 bits, which added to a short base stay exact.
+    for (let factor = 2 ** 28; at < start + 7; factor *= 0x80) {
+      const byte = bytes[at++] as number
       zigzag += (byte & 0x7f) * factor
       if (byte < 0x80) {
-        this.at = at + index + 1
+        this.at = at
         return this.baseTimestamp + (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2)
       }
     }
-    return this.exactTimestamp()
+    return this.exactTimestamp(start)
   }
 
   /** The way for timestamps that no sane clock gives. */
-  private exactTimestamp(): number {
+  private exactTimestamp(start: number): number {
     let zigzag = 0n
+    this.at = start
     for (let shift = 0n; ; shift += 7n) {
       if (shift === 70n) throw this.broken('A timestamp takes more than ten bytes.')
       const byte = this.bytes[this.at++]
@@ -248,4 +275,21 @@ export class RecordCursor implements RecordView {
 
 function withinLimit(timestamp: number): number {
   return Math.max(-timestampLimit, Math.min(timestampLimit, timestamp))
+}
+
+/**
+ * A varint of one or two bytes, else `notShort`. A read past the end gives `undefined`, which is not below anything, and so
+ * `notShort` too.
+ */
+function shortVarint(bytes: Buffer, at: number): number {
+  const first = bytes[at] as number
+  if (first < 0x80) return (first >>> 1) ^ -(first & 1)
+  const second = bytes[at + 1] as number
+  if (second < 0x80) return (((first & 0x7f) | (second << 7)) >>> 1) ^ -(first & 1)
+  return notShort
+}
+
+/** How many bytes a varint takes that `shortVarint` could read. */
+function shortVarintBytes(bytes: Buffer, at: number): number {
+  return (bytes[at] as number) < 0x80 ? 1 : 2
 }
