@@ -126,6 +126,7 @@ export class ConsumerGroupMember implements GroupMember {
     } catch (error) {
       const failure = coded(error, 'Heartbeat')
       if (failure.behaviour === 'stop') throw failure
+      this.requestRejoin('not confirmed')
       throw new CodedError('TASK_MIGRATED', {
         operation: 'confirm the membership',
         detail: failure.details.detail ?? failure.code,
