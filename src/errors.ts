@@ -116,7 +116,8 @@ export const errorTable = {
   },
   OFFSET_MISMATCH: {
     behaviour: 'stop',
-    cause: 'The committed offset is not the one up to which the state has counted; something else has moved it.',
+    cause:
+      'The committed offset is not the one up to which the state has counted; something else has moved it.',
     hint: 'Put the offset back to the one that the message names, or start over (login-stats reset).',
   },
   FINGERPRINT_MISMATCH: {
@@ -149,6 +150,11 @@ export const errorTable = {
     behaviour: 'stop',
     cause: 'Another process holds the store.',
     hint: 'End the other process, or use another STATE_DIR.',
+  },
+  GROUP_ACTIVE: {
+    behaviour: 'stop',
+    cause: 'The consumer group still has members.',
+    hint: 'Stop every instance first. One that was killed is a member until its session times out (SESSION_TIMEOUT_MS).',
   },
   // Process
   CONFIG_INVALID: {

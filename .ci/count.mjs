@@ -1,0 +1,6 @@
+// Prints the closing line of CI from vitest's JSON report. Fails where no test has run.
+import { readFileSync } from 'node:fs'
+
+const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`)
+if (numPassedTests === 0) process.exit(1)

@@ -1,0 +1,22 @@
+# Two stages: dependencies with their native parts are installed where npm is, and run where it is not.
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# The development dependency `node` is not needed here: the image's own Node is the right one.
+RUN npm ci --omit=dev
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npx --yes --package=typescript@7.0.2 tsc -p tsconfig.build.json
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production STATE_DIR=/state HTTP_HOST=0.0.0.0
+WORKDIR /app
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json LICENSE ./
+COPY bin ./bin
+RUN mkdir /state && chown node:node /state && ln -s /app/bin/login-stats /usr/local/bin/login-stats
+USER node
+VOLUME /state
+ENTRYPOINT ["login-stats"]
+CMD ["run"]

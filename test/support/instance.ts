@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** One JSON line of the log of an instance. */
+export interface LogLine {
+  readonly level: string | number
+  readonly msg: string
+  readonly time: number
+  readonly [field: string]: unknown
+}
+
+const entry = join(import.meta.dirname, 'run-processor.ts')
+
+const running = new Set<Instance>()
+
+/** A processor in a process of its own. */
+export class Instance {
+  readonly log: LogLine[] = []
+  /** Lines that are no JSON: what the process says on its way down. */
+  readonly noise: string[] = []
+  readonly exited: Promise<number | null>
+  readonly #child: ChildProcess
+  readonly #watchers = new Set<() => void>()
+
+  constructor(environment: Readonly<Record<string, string>>) {
+    this.#child = spawn(process.execPath, [entry], {
+      env: { PATH: process.env.PATH, LOG_LEVEL: 'debug', ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#read(line))
+    }
+    this.exited = once(this.#child, 'close').then(([code]) => {
+      running.delete(this)
+      this.#notify()
+      return code as number | null
+    })
+    running.add(this)
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
+  #read(line: string): void {
+    try {
+      this.log.push(JSON.parse(line) as LogLine)
+    } catch {
+      this.noise.push(line)
+    }
+    this.#notify()
+  }
+
+  #notify(): void {
+    for (const watcher of this.#watchers) watcher()
+  }
+
+  /** The first log line that `matches`, now or later. Rejects if the process ends first, or after `timeoutMs`. */
+  async line(what: string, matches: (line: LogLine) => boolean, timeoutMs = 60_000): Promise<LogLine> {
+    const find = (): LogLine | undefined => this.log.find(matches)
+    return new Promise((resolve, reject) => {
+      const check = (): void => {
+        const found = find()
+        if (found !== undefined) end(() => resolve(found))
+        else if (!running.has(this)) end(() => reject(new Error(`ended before: ${what}\n${this.tail()}`)))
+      }
+      const timer = setTimeout(
+        () => end(() => reject(new Error(`did not come in time: ${what}\n${this.tail()}`))),
+        timeoutMs,
+      )
+      const end = (settle: () => void): void => {
+        clearTimeout(timer)
+        this.#watchers.delete(check)
+        settle()
+      }
+      this.#watchers.add(check)
+      check()
+    })
+  }
+
+  /** Log lines with this message. */
+  lines(message: string): LogLine[] {
+    return this.log.filter(({ msg }) => msg === message)
+  }
+
+  tail(): string {
+    return [...this.log.slice(-15).map((line) => JSON.stringify(line)), ...this.noise.slice(-15)].join('\n')
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  async kill(): Promise<void> {
+    this.signal('SIGKILL')
+    await this.exited
+  }
+
+  /** SIGTERM; resolves with the exit code. */
+  async stop(): Promise<number | null> {
+    this.signal('SIGTERM')
+    return this.exited
+  }
+}
+
+/** For `afterEach`: leaves no process behind. */
+export async function killAllInstances(): Promise<void> {
+  await Promise.all([...running].map((instance) => instance.kill()))
+}

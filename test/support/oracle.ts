@@ -1,0 +1,34 @@
+import { expect } from 'vitest'
+import type { VerifyReport } from '../../src/verify/index.ts'
+import type { Application } from './application.ts'
+
+/**
+ * The oracle of EXACTLY-ONCE section 5, on an application that has counted all of its input: the input is recounted by a
+ * reader that shares no code with the processor, and compared with the changelog, the table, the dead letters, and the
+ * committed offsets; per key the published counts never fall; no transaction is left open.
+ */
+export async function expectExact(
+  application: Application,
+  expected: { readonly valid: number; readonly invalid: number },
+  timeoutMs?: number,
+): Promise<VerifyReport> {
+  const report = await application.counted(timeoutMs)
+  expect(report.differences).toEqual([])
+  expect(report.verdict).toBe('equal')
+  expect(report.logins).toEqual(expected)
+  if (application.config.dlqTopic !== null) {
+    expect(report.deadLetters).toEqual({ expected: expected.invalid, found: expected.invalid })
+  }
+  for (const { counted, committed, end, logStart } of report.input) {
+    expect(committed).toBe(end)
+    expect(counted).toBeLessThanOrEqual(end)
+    expect(logStart).toBe(0)
+  }
+  expect(await application.openTransactions()).toEqual([])
+  return report
+}
+
+export function countOf(logins: readonly { readonly valid: boolean }[]): { valid: number; invalid: number } {
+  const valid = logins.filter((login) => login.valid).length
+  return { valid, invalid: logins.length - valid }
+}
