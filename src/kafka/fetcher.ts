@@ -115,9 +115,10 @@ export class PartitionFetcher implements Fetcher {
     this.cancelTimer?.()
     this.readings.clear()
     this.arrived = []
-    // A lane is free for the next fetcher when nothing on it is held back any more.
-    await Promise.all(this.underWay)
-    for (const lane of Object.values(this.lanes)) this.context.lanes.release(lane)
+    // A lane is free for the next fetcher when nothing on it is held back any more; nobody needs to wait for that.
+    void Promise.all(this.underWay).then(() => {
+      for (const lane of Object.values(this.lanes)) this.context.lanes.release(lane)
+    })
   }
 
   /** Sends what can be sent now. */

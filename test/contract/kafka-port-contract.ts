@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe } from 'vitest'
 import { adminContract } from './admin-contract.ts'
+import { compactionContract } from './compaction-contract.ts'
 import { fetcherContract } from './fetcher-contract.ts'
 import { groupContract } from './group-contract.ts'
 import { PortScenario, type PortUnderTest } from './port-scenario.ts'
@@ -22,6 +23,7 @@ export function describeKafkaPortContract(name: string, port: PortUnderTest): vo
     describe('transactional producer', () => producerContract(current))
     describe('offsets', () => offsetsContract(current))
     describe('fetcher', () => fetcherContract(current))
+    describe('compaction', () => compactionContract(current))
     describe('group member', () => groupContract(current))
     describe('admin', () => adminContract(current))
   })
