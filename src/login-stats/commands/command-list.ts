@@ -1,0 +1,19 @@
+import { configCommand } from './config.ts'
+import type { CommandFactory } from './context.ts'
+import { generateCommand } from './generate.ts'
+import { resetCommand } from './reset.ts'
+import { runCommand } from './run.ts'
+import { tableCommand } from './table.ts'
+import { topicsCommand } from './topics.ts'
+import { verifyCommand } from './verify.ts'
+
+/** The commands, in the order of `--help`. */
+export const commandList: readonly CommandFactory[] = [
+  runCommand(() => import('../run.ts')),
+  generateCommand,
+  tableCommand,
+  verifyCommand,
+  resetCommand,
+  topicsCommand,
+  configCommand,
+]

@@ -1,0 +1,51 @@
+import type { Command } from 'commander'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Random } from '../../ports/random.ts'
+import type { Environment } from '../config/index.ts'
+
+/** Standard output or standard error. */
+export interface Output {
+  write(text: string): void
+  readonly isTTY?: boolean | undefined
+  /** Of a terminal. */
+  readonly columns?: number | undefined
+  readonly rows?: number | undefined
+}
+
+/** What a command may use of the process that it runs in. */
+export interface CommandContext {
+  readonly environment: Environment
+  readonly out: Output
+  readonly err: Output
+  readonly clock: Clock
+  readonly random: Random
+  /** Logs as JSON lines: the processor's on standard output, those of the other commands on standard error, warnings only. */
+  createLog(options: { readonly level: LogLevel; readonly to: 'out' | 'err' }): Log
+  /** Calls `listener` at each SIGINT or SIGTERM; the returned function stops that. */
+  onTermination(listener: (signal: string) => void): () => void
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+
+/** One run of the program. A command's action tells its exit code to `finish`. */
+export interface Invocation {
+  readonly context: CommandContext
+  finish(exitCode: number): void
+}
+
+/** Makes a command of the program; heavy modules are imported only in its action, so that `--help` stays quick. */
+export type CommandFactory = (invocation: Invocation) => Command
+
+/** Colours and drawing in place are for people only. */
+export function isForPeople({ environment, out }: CommandContext): boolean {
+  return out.isTTY === true && environment.TERM !== 'dumb'
+}
+
+export function hasColours(context: CommandContext): boolean {
+  return isForPeople(context) && (context.environment.NO_COLOR ?? '') === ''
+}
+
+export function printJson(context: CommandContext, value: unknown): void {
+  context.out.write(`${JSON.stringify(value, null, isForPeople(context) ? 2 : 0)}\n`)
+}

@@ -1,0 +1,35 @@
+import type { SingleBar } from 'cli-progress'
+import { type CommandContext, isForPeople } from './context.ts'
+
+export interface Progress {
+  update(label: string, done: number, total: number): void
+  stop(): void
+}
+
+/** A bar on standard error, so that standard output holds results alone; nothing where that is no terminal. */
+export async function startProgress(context: CommandContext): Promise<Progress> {
+  if (!isForPeople({ ...context, out: context.err }))
+    return { update: () => undefined, stop: () => undefined }
+  const { default: cliProgress } = await import('cli-progress')
+  let label: string | null = null
+  let bar: SingleBar | null = null
+  return {
+    update(nextLabel, done, total) {
+      if (label !== nextLabel) {
+        bar?.stop()
+        const format = '{label} {bar} {percentage} % | {value} of {total} | {eta_formatted} left'
+        bar = new cliProgress.SingleBar(
+          { format, fps: 5, hideCursor: true },
+          cliProgress.Presets.shades_classic,
+        )
+        bar.start(total, done, { label: nextLabel.padEnd(12) })
+        label = nextLabel
+      }
+      bar?.setTotal(total)
+      bar?.update(done)
+    },
+    stop() {
+      bar?.stop()
+    },
+  }
+}

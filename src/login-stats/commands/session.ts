@@ -1,0 +1,35 @@
+/** Configuration and Kafka for the commands that are not the processor itself. */
+
+import type { KafkaClient } from '../../ports/kafka.ts'
+import type { Log } from '../../ports/log.ts'
+import { type Config, loadConfig } from '../config/index.ts'
+import type { CommandContext } from './context.ts'
+
+export interface Session {
+  readonly config: Config
+  readonly log: Log
+  readonly kafka: KafkaClient
+}
+
+/** Connects, waiting for Kafka as the processor does; closes the connections when `work` has ended. */
+export async function withKafka<T>(
+  context: CommandContext,
+  command: string,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const config = loadConfig(context.environment)
+  const log = context.createLog({ level: config.logLevel === 'debug' ? 'debug' : 'warn', to: 'err' })
+  const { kafkaOf } = await import('../processor.ts')
+  const kafka = kafkaOf(config, log, `${config.appId}-${command}`)
+  try {
+    await kafka.admin.clusterId((cause, waitedMs) => {
+      const seconds = Math.round(waitedMs / 1000)
+      context.err.write(
+        `Waiting for Kafka at ${config.brokers.join(', ')} (${seconds} s): ${cause.message}\n`,
+      )
+    })
+    return await work({ config, log, kafka })
+  } finally {
+    await kafka.close()
+  }
+}

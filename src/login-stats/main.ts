@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs'
+import { systemClock } from '../system/clock.ts'
+import { environment } from '../system/environment.ts'
+import { createLogger } from '../system/logger.ts'
+import { keepAlive, onTermination } from '../system/process.ts'
+import { systemRandom } from '../system/random.ts'
+import { runProgram } from './commands/program.ts'
+
+const standardError = 2
+
+const { version }: { version: string } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+)
+
+// A reader that has seen enough, such as `head`, closes its end: nothing is left to be said to it.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
+const release = keepAlive()
+process.exitCode = await runProgram(
+  process.argv.slice(2),
+  {
+    environment: environment(),
+    out: process.stdout,
+    err: process.stderr,
+    clock: systemClock,
+    random: systemRandom,
+    createLog: ({ level, to }) =>
+      createLogger(to === 'out' ? { level } : { level, destination: standardError }),
+    onTermination,
+  },
+  version,
+)
+release()

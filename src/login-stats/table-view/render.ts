@@ -1,0 +1,158 @@
+/** The table as lines of text for a terminal of a given width and height. */
+import Table from 'cli-table3'
+import type pc from 'picocolors'
+import type { DimensionRows, KeyedRow } from './table-rows.ts'
+
+export type Colours = ReturnType<typeof pc.createColors>
+
+export interface RenderOptions {
+  /** Width in characters; no line is wider. */
+  readonly columns: number
+  /** Height in lines; null: as many as there are. */
+  readonly lines: number | null
+  readonly colours: Colours
+}
+
+const narrowestBar = 8
+const widestBar = 40
+const widestValue = 28
+const narrowestValue = 8
+
+/** `dimensions` with the total's first, as `TableRows.select` gives them. */
+export function renderTable(dimensions: readonly DimensionRows[], options: RenderOptions): string[] {
+  const { colours, lines } = options
+  const total = dimensions.find(({ dimension }) => dimension === 'total')?.rows[0]
+  const others = dimensions.filter(({ dimension }) => dimension !== 'total')
+  const newest = dimensions.flatMap(({ rows }) => rows.map(({ as_of }) => as_of)).reduce(later, '')
+  const logins = total === undefined ? '' : `${colours.bold(number(total.count))} logins  `
+  const title = newest === '' ? 'No logins yet' : `${logins}${colours.dim(`as of ${readable(newest)}`)}`
+  const windows = Object.keys((total ?? others[0]?.rows[0])?.rolling ?? {})
+  const rolling =
+    total === undefined ? '' : windows.map((name) => `${name} ${number(total.rolling[name] ?? 0)}`)
+  const head = [clip(title, `${logins}as of ${readable(newest)}`, options.columns)]
+  if (rolling.length > 0) head.push(colours.dim([...rolling].join('   ').slice(0, options.columns)))
+
+  const rowsEach = lines === null ? null : Math.max(1, Math.floor((lines - head.length) / others.length) - 3)
+  const blocks = others.map((one) => ({
+    ...one,
+    rows: rowsEach === null ? one.rows : one.rows.slice(0, rowsEach),
+  }))
+  const layout = layOut(blocks, windows, options.columns)
+  const all = [...head, ...blocks.flatMap((block) => ['', ...renderBlock(block, layout, colours)])]
+  return lines === null ? all : all.slice(0, lines)
+}
+
+interface Layout {
+  readonly valueWidth: number
+  readonly countWidth: number
+  /** 0: no bar. */
+  readonly barWidth: number
+  /** Those that there is room for. */
+  readonly windows: readonly { readonly name: string; readonly width: number }[]
+}
+
+/** The same columns for all dimensions, so that they stand below one another. */
+function layOut(blocks: readonly DimensionRows[], names: readonly string[], columns: number): Layout {
+  const rows = blocks.flatMap((block) => block.rows)
+  const widthOf = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length))
+  const countWidth = 2 + widthOf(['count', ...rows.map(({ count }) => number(count))])
+  const longest = widthOf([...blocks.map(({ dimension }) => dimension), ...rows.map(({ value }) => value)])
+  const room = columns - countWidth
+  const valueWidth = Math.max(Math.min(longest, widestValue, room), Math.min(narrowestValue, room), 1)
+  let left = room - valueWidth
+  const windows: { name: string; width: number }[] = []
+  for (const name of names) {
+    const width = 2 + widthOf([name, ...rows.map(({ rolling }) => number(rolling[name] ?? 0))])
+    if (width > left) break
+    windows.push({ name, width })
+    left -= width
+  }
+  // Two blanks before the bar.
+  return {
+    valueWidth,
+    countWidth,
+    windows,
+    barWidth: left - 2 < narrowestBar ? 0 : Math.min(left - 2, widestBar),
+  }
+}
+
+function renderBlock(block: DimensionRows, layout: Layout, colours: Colours): string[] {
+  const { valueWidth, countWidth, barWidth, windows } = layout
+  const bars = barWidth > 0
+  const table = new Table({
+    chars: noLines,
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+    colWidths: [
+      valueWidth,
+      countWidth,
+      ...(bars ? [barWidth + 2] : []),
+      ...windows.map(({ width }) => width),
+    ],
+    colAligns: [
+      'left',
+      'right',
+      ...(bars ? (['left'] as const) : []),
+      ...windows.map(() => 'right' as const),
+    ],
+  })
+  table.push(
+    [block.dimension, 'count', ...(bars ? [''] : []), ...windows.map(({ name }) => name)].map((text) =>
+      colours.bold(text),
+    ),
+  )
+  const most = Math.max(1, ...block.rows.map(({ count }) => count))
+  for (const row of block.rows) {
+    const cells = windows.map(({ name }) => dimZero(row.rolling[name] ?? 0, colours))
+    const drawn = bars ? [`  ${colours.cyan(bar(row.count / most, barWidth))}`] : []
+    table.push([printable(row.value), number(row.count), ...drawn, ...cells])
+  }
+  const hidden = block.keyCount - block.rows.length
+  const lines = table.toString().split('\n')
+  return hidden > 0 ? [...lines, colours.dim(`... ${number(hidden)} more`)] : lines
+}
+
+const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
+
+/** A bar of block characters, exact to an eighth of one; something is never nothing. */
+export function bar(portion: number, width: number): string {
+  const length = portion > 0 ? Math.max(1, Math.round(portion * width * 8)) : 0
+  return '█'.repeat(Math.floor(length / 8)) + (eighths[length % 8] ?? '')
+}
+
+/** A row in one line, for readers that are no terminal. */
+export function rowLine(row: KeyedRow): string {
+  const rolling = Object.entries(row.rolling).map(([name, count]) => `${name}=${count}`)
+  return [printable(row.key), row.count, ...rolling, `as_of=${row.as_of}`].join('\t')
+}
+
+/** What is in a topic may hold escape sequences; none of them reaches the terminal. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
+}
+
+function dimZero(count: number, colours: Colours): string {
+  return count === 0 ? colours.dim('0') : number(count)
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en')
+}
+
+function later(a: string, b: string): string {
+  return a > b ? a : b
+}
+
+function readable(time: string): string {
+  return `${time.slice(0, 19).replace('T', ' ')} UTC`
+}
+
+/** The styled text if its plain form fits, else the plain form, cut. */
+function clip(styled: string, plain: string, columns: number): string {
+  return plain.length <= columns ? styled : plain.slice(0, columns)
+}
+
+const noLines = {
+  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
+  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+  ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '' },
+}
