@@ -1,0 +1,222 @@
+/**
+ * Folds parsed logins into one delta per table key, in memory, until a commit takes them.
+ *
+ * The way from a login to its delta makes no string and no object: the bytes of each counted value are hashed, and the
+ * hash leads into an open-addressing table per dimension. Keys are made once, when a value is first met.
+ *
+ * Stream time here is what this fold has seen: the highest event time, each cut at the limit of that moment (the wall
+ * clock and the allowed skew). The second stage must add a delta at a stream time no lower than this one: then a tick that is
+ * dropped or coarsened here could not have counted there.
+ */
+import { countedFields, type Dimension, encodeKeyPart, TOTAL_KEY, UNKNOWN_VALUE } from './dimensions.ts'
+import { LoginDelta } from './login-delta.ts'
+import type { ParsedLogin } from './login-parser.ts'
+import { TickGrid, type Windows } from './windows.ts'
+
+/** Keys kept between commits, so that those met again need no new entry. */
+const MAX_IDLE_KEYS = 65_536
+const FIRST_CAPACITY = 256
+
+interface Entry {
+  readonly key: Buffer
+  readonly delta: LoginDelta
+  readonly hash: number
+  /** The values' bytes, one after the other, and where each ends. */
+  readonly values: Buffer
+  readonly valueEnds: Int32Array
+}
+
+export class LoginFold {
+  /** In ms; -Infinity before the first event. */
+  streamTimeMs = Number.NEGATIVE_INFINITY
+  /** Logins since the last drain. */
+  loginCount = 0
+  /** By window: logins since the last drain that were late for it. */
+  readonly lateCounts: Float64Array
+  readonly #tables: readonly ValueTable[]
+  readonly #total: Entry
+  readonly #grid: TickGrid
+  readonly #hashes: Int32Array
+  #limitMs = Number.POSITIVE_INFINITY
+  #touched: Entry[] = []
+
+  constructor({ dimensions, windows }: { dimensions: readonly Dimension[]; windows: Windows }) {
+    const fields = countedFields(dimensions)
+    this.#tables = dimensions.map(
+      (dimension) =>
+        new ValueTable(
+          dimension.name,
+          Int32Array.from(dimension.fields, (f) => fields.indexOf(f)),
+        ),
+    )
+    this.#hashes = new Int32Array(fields.length)
+    this.#total = newEntry(Buffer.from(TOTAL_KEY), 0, Buffer.alloc(0), new Int32Array(0))
+    this.#grid = new TickGrid(windows)
+    this.lateCounts = new Float64Array(windows.list.length)
+  }
+
+  /** Keys that a drain would give. */
+  get keyCount(): number {
+    return this.#touched.length
+  }
+
+  /** Lets stream time go up to this, in ms: the wall clock and MAX_CLOCK_SKEW. Without a call there is no limit. */
+  limitStreamTime(limitMs: number): void {
+    this.#limitMs = limitMs
+  }
+
+  /** Counts a valid login in every dimension and in the total. */
+  add(login: ParsedLogin): void {
+    const { eventTimeMs } = login
+    if (eventTimeMs > this.streamTimeMs) this.#advance(eventTimeMs)
+    this.loginCount++
+    const tick = this.#grid.tickOf(eventTimeMs)
+    if (eventTimeMs < this.#grid.allFromMs) this.#grid.countLate(eventTimeMs, this.lateCounts)
+    this.#count(this.#total, eventTimeMs, tick)
+    const hashes = this.#hashes
+    for (let field = 0; field < hashes.length; field++) {
+      hashes[field] = hashOf(login.bytes, login.starts[field] ?? 0, login.ends[field] ?? 0)
+    }
+    const tables = this.#tables
+    for (let index = 0; index < tables.length; index++) {
+      const table = tables[index]
+      if (table !== undefined) this.#count(table.entryOf(login, hashes), eventTimeMs, tick)
+    }
+  }
+
+  /**
+   * Gives each key that was counted since the last drain with its delta, and starts over. Key and delta are the fold's own:
+   * encode or copy them before returning.
+   */
+  drain(each: (key: Buffer, delta: LoginDelta) => void): void {
+    for (const { key, delta } of this.#touched) {
+      delta.coarsen(this.#grid)
+      each(key, delta)
+      delta.reset()
+    }
+    this.#clear()
+  }
+
+  /** Drops what was counted since the last drain; stream time stays. */
+  discard(): void {
+    for (const { delta } of this.#touched) delta.reset()
+    this.#clear()
+  }
+
+  #clear(): void {
+    this.#touched = []
+    this.loginCount = 0
+    this.lateCounts.fill(0)
+    for (const table of this.#tables) if (table.size > MAX_IDLE_KEYS) table.clear()
+  }
+
+  #count(entry: Entry, eventTimeMs: number, tick: number): void {
+    if (entry.delta.count === 0) this.#touched.push(entry)
+    entry.delta.add(eventTimeMs, tick)
+  }
+
+  #advance(eventTimeMs: number): void {
+    const streamTimeMs = Math.min(eventTimeMs, this.#limitMs)
+    if (streamTimeMs <= this.streamTimeMs) return
+    this.streamTimeMs = streamTimeMs
+    this.#grid.moveTo(streamTimeMs)
+  }
+}
+
+/** The entries of one dimension, found by the bytes of their values. */
+class ValueTable {
+  size = 0
+  readonly #name: string
+  /** Indexes into the counted fields. */
+  readonly #fields: Int32Array
+  #slots: (Entry | undefined)[] = new Array(FIRST_CAPACITY).fill(undefined)
+
+  constructor(name: string, fields: Int32Array) {
+    this.#name = name
+    this.#fields = fields
+  }
+
+  /** The entry of this login's values; a new one where they were not met before. */
+  entryOf(login: ParsedLogin, hashes: Int32Array): Entry {
+    const fields = this.#fields
+    let hash = 0
+    for (let index = 0; index < fields.length; index++) {
+      hash = (Math.imul(hash, 31) + (hashes[fields[index] ?? 0] ?? 0)) | 0
+    }
+    hash = spread(hash)
+    const slots = this.#slots
+    const mask = slots.length - 1
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = slots[slot]
+      if (entry === undefined) return this.#insert(this.#newEntry(login, hash))
+      if (entry.hash === hash && this.#holds(entry, login)) return entry
+    }
+  }
+
+  clear(): void {
+    this.size = 0
+    this.#slots = new Array(FIRST_CAPACITY).fill(undefined)
+  }
+
+  #holds(entry: Entry, login: ParsedLogin): boolean {
+    const { bytes, starts, ends } = login
+    const { values, valueEnds } = entry
+    let from = 0
+    for (let index = 0; index < valueEnds.length; index++) {
+      const field = this.#fields[index] ?? 0
+      const to = valueEnds[index] ?? 0
+      let at = starts[field] ?? 0
+      if ((ends[field] ?? 0) - at !== to - from) return false
+      while (from < to) if (values[from++] !== bytes[at++]) return false
+    }
+    return true
+  }
+
+  #newEntry({ bytes, starts, ends }: ParsedLogin, hash: number): Entry {
+    const parts = Array.from(this.#fields, (field) => bytes.subarray(starts[field] ?? 0, ends[field] ?? 0))
+    let end = 0
+    const valueEnds = Int32Array.from(parts, (part) => {
+      end += part.length
+      return end
+    })
+    const texts = parts.map((part) =>
+      encodeKeyPart(part.length === 0 ? UNKNOWN_VALUE : part.toString('utf8')),
+    )
+    return newEntry(Buffer.from(`${this.#name}:${texts.join('+')}`), hash, Buffer.concat(parts), valueEnds)
+  }
+
+  #insert(entry: Entry): Entry {
+    if (this.size * 2 >= this.#slots.length) {
+      const old = this.#slots
+      this.#slots = new Array(old.length * 2).fill(undefined)
+      for (const one of old) if (one !== undefined) this.#place(one)
+    }
+    this.size++
+    return this.#place(entry)
+  }
+
+  #place(entry: Entry): Entry {
+    const mask = this.#slots.length - 1
+    let slot = entry.hash & mask
+    while (this.#slots[slot] !== undefined) slot = (slot + 1) & mask
+    this.#slots[slot] = entry
+    return entry
+  }
+}
+
+function newEntry(key: Buffer, hash: number, values: Buffer, valueEnds: Int32Array): Entry {
+  return { key, delta: new LoginDelta(), hash, values, valueEnds }
+}
+
+/** FNV-1a. */
+function hashOf(bytes: Buffer, start: number, end: number): number {
+  let hash = 0x811c9dc5 | 0
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193)
+  return hash
+}
+
+/** Lets the high bits of a hash reach the low ones, which choose the slot (the finaliser of MurmurHash3). */
+function spread(hash: number): number {
+  const half = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  return half ^ (half >>> 13)
+}

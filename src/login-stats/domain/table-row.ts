@@ -1,0 +1,57 @@
+/** The row of the table for one key, as JSON (CONTRACT, "Table row"). */
+import { dimensionOf } from './dimensions.ts'
+import type { LoginCounter } from './login-counter.ts'
+
+export interface TableRow {
+  readonly dimension: string
+  readonly value: string
+  readonly count: number
+  /** By the name of the window. */
+  readonly rolling: Readonly<Record<string, number>>
+  /** ISO 8601 in UTC with milliseconds, as the other two. */
+  readonly first_seen: string
+  readonly last_seen: string
+  readonly as_of: string
+}
+
+/** The row's bytes at stream time `asOfMs`; the counter must have counted something. */
+export function encodeRow(key: string, counter: LoginCounter, asOfMs: number): Buffer {
+  const { dimension, value } = dimensionOf(key)
+  const sums = counter.rolling(asOfMs)
+  let rolling = ''
+  for (const [index, { name }] of counter.windows.list.entries()) {
+    rolling += `${index === 0 ? '' : ','}"${name}":${sums[index]}`
+  }
+  return Buffer.from(
+    `{"dimension":${JSON.stringify(dimension)},"value":${JSON.stringify(value)},"count":${counter.count},` +
+      `"rolling":{${rolling}},"first_seen":"${isoTime(counter.firstSeen)}",` +
+      `"last_seen":"${isoTime(counter.lastSeen)}","as_of":"${isoTime(asOfMs)}"}`,
+  )
+}
+
+function isoTime(timeMs: number): string {
+  return new Date(timeMs).toISOString()
+}
+
+/** Reads a row; null if the bytes are not one. */
+export function parseRow(bytes: Buffer): TableRow | null {
+  let row: unknown
+  try {
+    row = JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return null
+  }
+  return isRow(row) ? row : null
+}
+
+function isRow(row: unknown): row is TableRow {
+  if (row === null || typeof row !== 'object') return false
+  const { dimension, value, count, rolling, first_seen, last_seen, as_of } = row as Partial<TableRow>
+  return (
+    [dimension, value, first_seen, last_seen, as_of].every((text) => typeof text === 'string') &&
+    typeof count === 'number' &&
+    rolling !== null &&
+    typeof rolling === 'object' &&
+    Object.values(rolling).every((sum) => typeof sum === 'number')
+  )
+}
