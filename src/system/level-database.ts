@@ -19,7 +19,7 @@ const openOptions = {
   keyEncoding: 'buffer',
   valueEncoding: 'buffer',
   compression: false,
-  writeBufferSize: 8 * 1024 * 1024,
+  writeBufferSize: 16 * 1024 * 1024,
   cacheSize: 8 * 1024 * 1024,
   maxFileSize: 8 * 1024 * 1024,
 }

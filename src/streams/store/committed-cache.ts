@@ -11,48 +11,46 @@ const entryOverheadInBytes = 200
 /**
  * The committed values used last, by key (latin1), within a bound of bytes. Hot keys are read and written at each
  * commit, and every write needs the checksum of the value that it replaces.
+ *
+ * Two generations instead of a strict order of use: what is used moves to the young one; when that holds half the bound, the
+ * old one is dropped and the young one becomes old. No operation ever walks over entries.
  */
 export class CommittedCache {
-  readonly #maxBytes: number
-  readonly #values = new Map<string, CommittedValue>()
-  #sizeInBytes = 0
+  readonly #generationBytes: number
+  #young = new Map<string, CommittedValue>()
+  #old = new Map<string, CommittedValue>()
+  #youngBytes = 0
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.#generationBytes = maxBytes / 2
   }
 
   get(name: string): CommittedValue | undefined {
-    const found = this.#values.get(name)
-    if (found === undefined) return undefined
-    // A map goes by the order of insertion: what was used last moves to its end.
-    this.#values.delete(name)
-    this.#values.set(name, found)
-    return found
+    const young = this.#young.get(name)
+    if (young !== undefined) return young
+    const old = this.#old.get(name)
+    if (old !== undefined) this.set(name, old)
+    return old
   }
 
   set(name: string, value: CommittedValue): void {
-    const old = this.#values.get(name)
-    if (old !== undefined) {
-      this.#values.delete(name)
-      this.#sizeInBytes -= costOf(name, old)
-    }
-    this.#values.set(name, value)
-    this.#sizeInBytes += costOf(name, value)
-    if (this.#sizeInBytes <= this.#maxBytes) return
-    for (const [oldestName, oldest] of this.#values) {
-      this.#values.delete(oldestName)
-      this.#sizeInBytes -= costOf(oldestName, oldest)
-      if (this.#sizeInBytes <= this.#maxBytes) return
-    }
+    const replaced = this.#young.get(name)
+    this.#youngBytes += costOf(name, value) - (replaced === undefined ? 0 : costOf(name, replaced))
+    this.#young.set(name, value)
+    if (this.#youngBytes <= this.#generationBytes) return
+    this.#old = this.#young
+    this.#young = new Map()
+    this.#youngBytes = 0
   }
 
   has(name: string): boolean {
-    return this.#values.has(name)
+    return this.#young.has(name) || this.#old.has(name)
   }
 
   clear(): void {
-    this.#values.clear()
-    this.#sizeInBytes = 0
+    this.#young = new Map()
+    this.#old = new Map()
+    this.#youngBytes = 0
   }
 }
 

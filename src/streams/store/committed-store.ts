@@ -182,8 +182,9 @@ export class CommittedStore {
     })
   }
 
+  /** What is read now may enter the cache. In a bulk restore the cache stays empty, so that it need not be kept right. */
   get #isQuiet(): boolean {
-    return this.#batchesStarted === this.#batchesEnded
+    return this.#batchesStarted === this.#batchesEnded && this.#restoredKeys === null
   }
 
   #serially(action: () => Promise<void>): Promise<void> {
@@ -202,11 +203,13 @@ export class CommittedStore {
     move: Pick<CommitRecord, 'changelogPosition' | 'meta' | 'committedAtMs'>,
   ): Promise<void> {
     this.#database.assertUsable()
+    if (this.#restoredKeys?.hasRoomFor(writes.length) === false) this.#restoredKeys = null
     const replaced = await this.#replacedValues(writes)
-    await this.#inFlight
+    // While the batch before this one may still be under way: what is prepared goes by the cache, which is ahead of it.
     const { operations, entryCount, setHash } = this.#prepare(writes, replaced)
     const commit = { ...move, entryCount, setHash }
     operations.push(metaPut('commit', commit))
+    await this.#inFlight
     this.#commit = commit
     this.#batchesStarted += 1
     this.#inFlight = this.#database.batch(operations, { sync: false }).finally(() => {
@@ -216,13 +219,19 @@ export class CommittedStore {
     this.#inFlight.catch(ignoreHere)
   }
 
-  /** What the writes replace, by name: from the cache, the restored keys, or the database. */
-  async #replacedValues(writes: readonly ChangelogWrite[]): Promise<Map<string, CommittedValue>> {
+  /**
+   * What the writes replace, by name: from the cache, the restored keys, or the database. Null where the restored keys know all
+   * that is needed, so that no name has to be made.
+   */
+  async #replacedValues(writes: readonly ChangelogWrite[]): Promise<Map<string, CommittedValue> | null> {
+    const restoredKeys = this.#restoredKeys
+    // Without an index, the checksum is all that is needed of a replaced value.
+    if (restoredKeys !== null && this.#options.indexKeyOf === undefined) return null
     const replaced = new Map<string, CommittedValue>()
     const unknown = new Map<string, Buffer>()
     for (const { key } of writes) {
       const name = key.toString('latin1')
-      const known = this.#cache.get(name) ?? this.#restored(key)
+      const known = this.#cache.get(name) ?? (restoredKeys?.get(key) === absent ? noValue : undefined)
       if (known === undefined) unknown.set(name, key)
       else replaced.set(name, known)
     }
@@ -237,48 +246,57 @@ export class CommittedStore {
     return replaced
   }
 
-  /** The value that a restored key has, as far as the checksum alone tells what is needed of it. */
-  #restored(key: Buffer): CommittedValue | undefined {
-    const checksum = this.#restoredKeys?.get(key)
-    if (checksum === undefined) return undefined
-    if (checksum === absent) return noValue
-    return this.#options.indexKeyOf === undefined ? { value: nothing, checksum } : undefined
-  }
-
-  #prepare(writes: readonly ChangelogWrite[], replaced: Map<string, CommittedValue>) {
+  #prepare(writes: readonly ChangelogWrite[], replaced: Map<string, CommittedValue> | null) {
     const operations: DatabaseOperation[] = []
-    const isBulk = this.#restoredKeys !== null && this.#options.indexKeyOf === undefined
     let { entryCount, setHash } = this.#commit
     for (const { key, value } of writes) {
-      const name = key.toString('latin1')
-      const old = replaced.get(name) ?? noValue
-      if (old.value !== null) {
-        entryCount -= 1
-        setHash -= old.checksum
-        const index = this.#indexEntryOf(key, old.value)
-        if (index !== null) operations.push({ type: 'del', key: databaseKey(keySpace.index, index) })
+      const entry = value === null ? null : seal(keySpace.data, key, value)
+      if (entry === null) operations.push({ type: 'del', key: databaseKey(keySpace.data, key) })
+      else operations.push({ type: 'put', key: entry.key, value: entry.value })
+
+      let oldChecksum = this.#restoredKeys?.exchange(key, entry?.checksum ?? absent) ?? absent
+      if (replaced !== null) {
+        const now = entry === null ? noValue : { value: valueIn(entry.value), checksum: entry.checksum }
+        const old = this.#exchange(key, now, replaced)
+        this.#moveIndexEntry(key, old.value, now.value, operations)
+        oldChecksum = old.value === null ? absent : old.checksum
       }
-      let now = noValue
-      if (value === null) {
-        operations.push({ type: 'del', key: databaseKey(keySpace.data, key) })
-      } else {
-        const entry = seal(keySpace.data, key, value)
-        operations.push({ type: 'put', key: entry.key, value: entry.value })
+      if (oldChecksum !== absent) {
+        entryCount -= 1
+        setHash -= oldChecksum
+      }
+      if (entry !== null) {
         entryCount += 1
         setHash += entry.checksum
-        now = { value, checksum: entry.checksum }
-        const index = this.#indexEntryOf(key, value)
-        if (index !== null) {
-          const indexEntry = seal(keySpace.index, index, nothing)
-          operations.push({ type: 'put', key: indexEntry.key, value: indexEntry.value })
-        }
       }
-      // A key may come twice in one batch of a restore: the second write replaces the first.
-      replaced.set(name, now)
-      this.#restoredKeys?.set(key, value === null ? absent : now.checksum)
-      if (!isBulk || this.#cache.has(name)) this.#cache.set(name, now)
     }
     return { operations, entryCount, setHash: modulo32(setHash) }
+  }
+
+  /** Puts the new value in the place of the old one; a key may come twice in a batch of a restore. */
+  #exchange(key: Buffer, now: CommittedValue, replaced: Map<string, CommittedValue>): CommittedValue {
+    const name = key.toString('latin1')
+    const old = replaced.get(name) ?? noValue
+    replaced.set(name, now)
+    this.#cache.set(name, now)
+    return old
+  }
+
+  #moveIndexEntry(
+    key: Buffer,
+    before: Buffer | null,
+    after: Buffer | null,
+    operations: DatabaseOperation[],
+  ): void {
+    const from = before === null ? null : this.#indexEntryOf(key, before)
+    const to = after === null ? null : this.#indexEntryOf(key, after)
+    if (from !== null && to?.equals(from) !== true) {
+      operations.push({ type: 'del', key: databaseKey(keySpace.index, from) })
+    }
+    if (to !== null && from?.equals(to) !== true) {
+      const { key: entryKey, value } = seal(keySpace.index, to, nothing)
+      operations.push({ type: 'put', key: entryKey, value })
+    }
   }
 
   #indexEntryOf(key: Buffer, value: Buffer): Buffer | null {

@@ -1,7 +1,6 @@
 /**
  * The checksums of the envelopes that a restore into an empty store has written, by a 64-bit fingerprint of the key, in
- * typed arrays: some 20 bytes a key. It spares the restore a read per record. While it is complete, a key that is not in
- * it is not in the store.
+ * a typed array: some 30 bytes a key. It spares the restore a read per record; a key that is not in it is not in the store.
  *
  * Two keys with one fingerprint (3 in 100 million for a million keys) would put the store's set hash wrong. Then a later
  * scan finds the store damaged and rebuilds it; the values themselves do not depend on it.
@@ -11,41 +10,34 @@ export class RestoredKeys {
   #capacity: number
   #slots: Uint32Array
   #keyCount = 0
-  #complete = true
 
-  constructor(maxKeys = 2_500_000, capacity = 1 << 12) {
+  constructor(maxKeys = 2_500_000, capacity = 1 << 14) {
     this.#maxKeys = maxKeys
     this.#capacity = capacity
     this.#slots = new Uint32Array(capacity * wordsPerSlot)
   }
 
-  /** False once a key did not find room: then absence proves nothing. */
-  get isComplete(): boolean {
-    return this.#complete
+  /** Before keys are left out for lack of room, the whole must be given up: absence here is absence in the store. */
+  hasRoomFor(newKeys: number): boolean {
+    return this.#keyCount + newKeys <= this.#maxKeys
   }
 
-  /** The checksum last set; `absent` where the key was never set or has been deleted; undefined if not known. */
-  get(key: Buffer): number | undefined {
+  /** The checksum last set, or `absent`. */
+  get(key: Buffer): number {
     fingerprint(key)
-    const slot = this.#find(this.#slots, this.#capacity, high, low)
-    const state = this.#slots[slot]
-    if (state === used) return this.#slots[slot + 3]
-    if (state === deleted || this.#complete) return absent
-    return undefined
+    return this.#at(findSlot(this.#slots, this.#capacity, high, low))
   }
 
-  set(key: Buffer, checksum: number): void {
+  /** Sets the checksum, or `absent`, and returns what `get` would have returned before. */
+  exchange(key: Buffer, checksum: number): number {
     fingerprint(key)
-    let slot = this.#find(this.#slots, this.#capacity, high, low)
+    let slot = findSlot(this.#slots, this.#capacity, high, low)
+    const before = this.#at(slot)
     if (this.#slots[slot] === free) {
-      if (checksum === absent) return
-      if (this.#keyCount >= this.#maxKeys) {
-        this.#complete = false
-        return
-      }
+      if (checksum === absent) return before
       if (this.#keyCount >= this.#capacity * maxLoad) {
         this.#grow()
-        slot = this.#find(this.#slots, this.#capacity, high, low)
+        slot = findSlot(this.#slots, this.#capacity, high, low)
       }
       this.#keyCount += 1
       this.#slots[slot + 1] = high
@@ -53,24 +45,24 @@ export class RestoredKeys {
     }
     this.#slots[slot] = checksum === absent ? deleted : used
     this.#slots[slot + 3] = checksum === absent ? 0 : checksum
+    return before
   }
 
-  #find(slots: Uint32Array, capacity: number, wantedHigh: number, wantedLow: number): number {
-    const mask = capacity - 1
-    for (let at = wantedLow & mask; ; at = (at + 1) & mask) {
-      const slot = at * wordsPerSlot
-      if (slots[slot] === free) return slot
-      if (slots[slot + 1] === wantedHigh && slots[slot + 2] === wantedLow) return slot
-    }
+  #at(slot: number): number {
+    return this.#slots[slot] === used ? (this.#slots[slot + 3] ?? absent) : absent
   }
 
   #grow(): void {
-    const capacity = this.#capacity * 2
+    const old = this.#slots
+    const capacity = this.#capacity * 4
     const slots = new Uint32Array(capacity * wordsPerSlot)
-    for (let from = 0; from < this.#slots.length; from += wordsPerSlot) {
-      if (this.#slots[from] === free) continue
-      const to = this.#find(slots, capacity, this.#slots[from + 1] ?? 0, this.#slots[from + 2] ?? 0)
-      slots.set(this.#slots.subarray(from, from + wordsPerSlot), to)
+    for (let from = 0; from < old.length; from += wordsPerSlot) {
+      if (old[from] === free) continue
+      const to = findSlot(slots, capacity, old[from + 1] ?? 0, old[from + 2] ?? 0)
+      slots[to] = old[from] ?? 0
+      slots[to + 1] = old[from + 1] ?? 0
+      slots[to + 2] = old[from + 2] ?? 0
+      slots[to + 3] = old[from + 3] ?? 0
     }
     this.#capacity = capacity
     this.#slots = slots
@@ -103,4 +95,14 @@ function fingerprint(key: Buffer): void {
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909)
   high = a >>> 0
   low = b >>> 0
+}
+
+/** Where the fingerprint stands, or the free slot where it belongs. */
+function findSlot(slots: Uint32Array, capacity: number, wantedHigh: number, wantedLow: number): number {
+  const mask = capacity - 1
+  for (let at = wantedLow & mask; ; at = (at + 1) & mask) {
+    const slot = at * wordsPerSlot
+    if (slots[slot] === free) return slot
+    if (slots[slot + 1] === wantedHigh && slots[slot + 2] === wantedLow) return slot
+  }
 }

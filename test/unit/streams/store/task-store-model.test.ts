@@ -1,0 +1,202 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { TaskStore } from '../../../../src/streams/store/task-store.ts'
+import { firstTwoBytes, metaAt, openStore, temporaryDirectory } from './store-fixture.ts'
+
+/**
+ * The store against maps that know no layers: `committed`, and what the two overlays make of it. Keys are few, so that they
+ * meet often; bytes include 00, 01 and ff, which the index escapes.
+ */
+const byte = fc.constantFrom(0, 1, 0x61, 0xff)
+const key = fc.array(byte, { minLength: 0, maxLength: 3 }).map((bytes) => Buffer.from(bytes))
+const value = fc.array(byte, { minLength: 0, maxLength: 4 }).map((bytes) => Buffer.from(bytes))
+const write = fc.record({ key, value: fc.option(value) })
+
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('write' as const), write }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('get' as const), key }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('getMany' as const), keys: fc.array(key) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('range' as const),
+      gte: key,
+      lt: key,
+      limit: fc.option(fc.nat(5)),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('indexed' as const), lt: key, limit: fc.nat(6) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('freeze' as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('commit' as const) }) },
+  // Reads begin while the commit is under way.
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('commitWithReads' as const), lt: key, write }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('drop' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const), clean: fc.boolean() }) },
+)
+
+type Model = Map<string, Buffer>
+const nameOf = (bytes: Buffer) => bytes.toString('latin1')
+const bytesOf = (name: string) => Buffer.from(name, 'latin1')
+
+function apply(model: Model, { key, value }: { key: Buffer; value: Buffer | null }): void {
+  if (value === null) model.delete(nameOf(key))
+  else model.set(nameOf(key), value)
+}
+
+function rangeOf(model: Model, gte: Buffer, lt: Buffer, limit = Number.POSITIVE_INFINITY) {
+  return [...model]
+    .map(([name, value]) => [bytesOf(name), value] as [Buffer, Buffer])
+    .filter(([key]) => key.compare(gte) >= 0 && key.compare(lt) < 0)
+    .sort(([a], [b]) => a.compare(b))
+    .slice(0, limit)
+}
+
+function indexedOf(model: Model, lt: Buffer, limit: number) {
+  return [...model]
+    .flatMap(([name, value]) => {
+      const index = firstTwoBytes(bytesOf(name), value)
+      return index === null ? [] : [{ index, key: bytesOf(name), value }]
+    })
+    .filter(({ index }) => index.compare(lt) < 0)
+    .sort((a, b) => a.index.compare(b.index) || a.key.compare(b.key))
+    .slice(0, limit)
+}
+
+async function run(steps: (typeof step extends fc.Arbitrary<infer T> ? T : never)[], cacheBytes: number) {
+  const directory = await temporaryDirectory()
+  // Paranoid, so that each reopening proves count, set hash and index.
+  const options = { indexKeyOf: firstTwoBytes, cacheBytes, paranoid: true }
+  let { store } = await openStore(directory, options)
+  let committed: Model = new Map()
+  let atFreeze: Model | null = null
+  let now: Model = new Map()
+  let position = 0
+  const commit = async (store: TaskStore) => {
+    position += 1
+    await store.commitFrozen(position, metaAt(position))
+    committed = atFreeze ?? committed
+    atFreeze = null
+  }
+  try {
+    for (const step of steps) {
+      switch (step.kind) {
+        case 'write':
+          if (step.write.value === null) store.delete(step.write.key)
+          else store.put(step.write.key, step.write.value)
+          apply(now, step.write)
+          break
+        case 'get':
+          expect(store.get(step.key)).toEqual(now.get(nameOf(step.key)) ?? null)
+          break
+        case 'getMany':
+          expect(await store.getMany(step.keys)).toEqual(step.keys.map((key) => now.get(nameOf(key)) ?? null))
+          break
+        case 'range': {
+          const { gte, lt, limit } = step
+          const found = await store.range(limit === null ? { gte, lt } : { gte, lt, limit })
+          expect(found).toEqual(rangeOf(now, gte, lt, limit ?? undefined))
+          break
+        }
+        case 'indexed':
+          expect(await store.indexed(step)).toEqual(indexedOf(now, step.lt, step.limit))
+          break
+        case 'freeze':
+          if (atFreeze !== null) break
+          store.freeze()
+          atFreeze = new Map(now)
+          break
+        case 'commit':
+          if (atFreeze !== null) await commit(store)
+          break
+        case 'commitWithReads': {
+          if (atFreeze === null) break
+          const expected = [rangeOf(now, Buffer.alloc(0), step.lt), indexedOf(now, step.lt, 3)]
+          const keys = [step.write.key, ...now.keys()].map((name) => Buffer.from(name as string, 'latin1'))
+          const values = keys.map((key) => now.get(nameOf(key)) ?? null)
+          const committing = commit(store)
+          const reads = [
+            store.range({ gte: Buffer.alloc(0), lt: step.lt }),
+            store.indexed({ lt: step.lt, limit: 3 }),
+            store.getMany(keys),
+          ]
+          expect(store.get(step.write.key)).toEqual(now.get(nameOf(step.write.key)) ?? null)
+          await committing
+          expect(await Promise.all(reads)).toEqual([...expected, values])
+          break
+        }
+        case 'drop':
+          store.dropUncommitted()
+          now = new Map(committed)
+          atFreeze = null
+          break
+        case 'reopen': {
+          await store.close({ clean: step.clean })
+          const reopened = await openStore(directory, options)
+          expect(reopened.wipes).toEqual([])
+          store = reopened.store
+          expect(store.changelogPosition).toBe(position)
+          expect(store.entryCount).toBe(committed.size)
+          now = new Map(committed)
+          atFreeze = null
+        }
+      }
+    }
+    const all = { gte: Buffer.alloc(0), lt: Buffer.alloc(5, 0xff) }
+    expect(await store.range(all)).toEqual(rangeOf(now, all.gte, all.lt))
+  } finally {
+    await store.close({ clean: false })
+  }
+  const { store: last, wipes } = await openStore(directory, options)
+  expect(wipes).toEqual([])
+  expect(last.entryCount).toBe(committed.size)
+  await last.close({ clean: true })
+}
+
+describe('a store over LevelDB answers like a map', () => {
+  test.each([
+    ['with the cache', 1 << 20],
+    ['with a cache that holds next to nothing', 500],
+  ])('%s', { timeout: 60_000 }, async (_, cacheBytes) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), (steps) => run(steps, cacheBytes)),
+      { numRuns: 60 },
+    )
+  })
+})
+
+const batch = fc.array(write, { maxLength: 20 })
+
+describe('a restore leaves what the changelog says', () => {
+  test.each([
+    ['with an index', true],
+    ['without an index', false],
+  ])('%s', { timeout: 60_000 }, async (_, indexed) => {
+    const options = { ...(indexed ? { indexKeyOf: firstTwoBytes } : {}), paranoid: true, cacheBytes: 2000 }
+    const restore = fc.asyncProperty(fc.array(fc.array(batch), { maxLength: 4 }), async (sessions) => {
+      const directory = await temporaryDirectory()
+      const model: Model = new Map()
+      let position = 0
+      for (const batches of sessions) {
+        const { store, wipes } = await openStore(directory, options)
+        expect(wipes).toEqual([])
+        expect(store.changelogPosition).toBe(position)
+        const applied: Promise<void>[] = []
+        for (const writes of batches) {
+          position += writes.length
+          for (const each of writes) apply(model, each)
+          applied.push(store.applyRestored(writes, position, null))
+        }
+        await Promise.all(applied)
+        await store.finishRestore()
+        expect(store.entryCount).toBe(model.size)
+        const all = { gte: Buffer.alloc(0), lt: Buffer.alloc(5, 0xff) }
+        expect(await store.range(all)).toEqual(rangeOf(model, all.gte, all.lt))
+        expect(await store.indexed({ lt: Buffer.alloc(5, 0xff), limit: 1000 })).toEqual(
+          indexed ? indexedOf(model, Buffer.alloc(5, 0xff), 1000) : [],
+        )
+        await store.close({ clean: false })
+      }
+    })
+    await fc.assert(restore, { numRuns: 40 })
+  })
+})
