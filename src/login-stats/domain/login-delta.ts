@@ -78,11 +78,13 @@ export class LoginDelta {
     if (tick !== this.#tick) {
       this.#park()
       this.#tick = tick
+      // While there was no tick, `add` may have counted logins that have none.
+      this.#tickCount = 0
     }
     this.#tickCount += count
   }
 
-  /** Puts the present tick away. */
+  /** Puts the present tick away, before another one takes over. */
   #park(): void {
     if (this.#tick === OUTSIDE) return
     this.#parked ??= emptyPlaces()
@@ -94,8 +96,6 @@ export class LoginDelta {
       this.#parked[place] = this.#tick
       this.#parked[place + 1] = this.#tickCount
     }
-    this.#tick = OUTSIDE
-    this.#tickCount = 0
   }
 
   #moveToMap(tick: number, count: number): void {
