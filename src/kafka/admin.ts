@@ -26,7 +26,6 @@ interface PartitionAnswer {
 export class Admin implements KafkaAdmin {
   private readonly context: PortContext
   private readonly topicAdmin: TopicAdmin
-  private closed = false
 
   constructor(context: PortContext) {
     this.context = context
@@ -49,7 +48,7 @@ export class Admin implements KafkaAdmin {
       } catch (error) {
         const failure = coded(error, 'Metadata')
         const passing = failure.behaviour === 'retry' || failure.code === 'OUTCOME_UNKNOWN'
-        if (!passing || this.closed) throw failure
+        if (!passing) throw failure
         const now = clock.monotonic()
         if (now - reportedAt >= waitingReportMs) {
           reportedAt = now
@@ -127,11 +126,6 @@ export class Admin implements KafkaAdmin {
   async groupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]> {
     const offsets = await stableOffsets(this.context, groupId, partitions)
     return offsets.map((committed) => committed?.offset ?? null)
-  }
-
-  /** Ends a `clusterId` that is still waiting. */
-  close(): void {
-    this.closed = true
   }
 
   /** Asks the leaders of all partitions; those that met a passing trouble are asked again. */

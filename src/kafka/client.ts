@@ -1,4 +1,5 @@
 /** The Kafka port, above the wire: everything but connections and codecs. */
+import { CodedError } from '../errors.ts'
 import type {
   Fetcher,
   FetcherOptions,
@@ -16,6 +17,7 @@ import { ConsumerGroupMember } from './group-member.ts'
 import { Lanes } from './lanes.ts'
 import type { Compression } from './records/compression.ts'
 import { Producer } from './transactional-producer.ts'
+import type { ApiName, Apis, SendOptions, Target, Wire } from './wire/wire.ts'
 
 export interface KafkaClientOptions extends WireContext {
   /** How written records are compressed; every codec can be read. */
@@ -24,7 +26,8 @@ export interface KafkaClientOptions extends WireContext {
 
 /** A client over any wire: kafkajs's, or a simulated broker. It closes the wire when it is closed. */
 export function createKafkaClient(options: KafkaClientOptions): KafkaClient {
-  const { compression, wire, clock, random, log } = options
+  const { compression, clock, random, log } = options
+  const wire = new ClosableWire(options.wire)
   const wireContext: WireContext = { wire, clock, random, log }
   const context: PortContext = {
     ...wireContext,
@@ -34,17 +37,40 @@ export function createKafkaClient(options: KafkaClientOptions): KafkaClient {
   return new PortClient(context, compression)
 }
 
+/** After its end every request fails for good, so that whatever is being tried again ends too. */
+class ClosableWire implements Wire {
+  private readonly wire: Wire
+  private isClosed = false
+
+  constructor(wire: Wire) {
+    this.wire = wire
+  }
+
+  async send<A extends ApiName>(
+    target: Target,
+    api: A,
+    request: Apis[A]['request'],
+    options: SendOptions,
+  ): Promise<Apis[A]['answer']> {
+    if (this.isClosed) throw new CodedError('INTERNAL', { operation: api, detail: 'The client was closed.' })
+    return await this.wire.send(target, api, request, options)
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
+    await this.wire.close()
+  }
+}
+
 class PortClient implements KafkaClient {
   readonly admin: KafkaAdmin
   private readonly context: PortContext
   private readonly compression: Compression
-  private readonly ownAdmin: Admin
 
   constructor(context: PortContext, compression: Compression) {
     this.context = context
     this.compression = compression
-    this.ownAdmin = new Admin(context)
-    this.admin = this.ownAdmin
+    this.admin = new Admin(context)
   }
 
   fetcher(options: FetcherOptions = {}): Fetcher {
@@ -60,7 +86,6 @@ class PortClient implements KafkaClient {
   }
 
   async close(): Promise<void> {
-    this.ownAdmin.close()
     await this.context.wire.close()
   }
 }

@@ -51,17 +51,15 @@ export class PartitionFetcher implements Fetcher {
   }
 
   seek(partition: TopicPartition, offset: number): void {
-    const before = this.readings.get(partitionKey(partition))
-    const reading = new Reading(partition, offset, this.context.random)
-    reading.paused = before?.paused ?? false
-    this.drop(before)
-    this.readings.set(partitionKey(partition), reading)
+    this.remove(partition)
+    this.readings.set(partitionKey(partition), new Reading(partition, offset, this.context.random))
     this.pump()
   }
 
   remove(partition: TopicPartition): void {
-    this.drop(this.readings.get(partitionKey(partition)))
-    this.readings.delete(partitionKey(partition))
+    const key = partitionKey(partition)
+    this.arrived = this.arrived.filter((reading) => reading !== this.readings.get(key))
+    this.readings.delete(key)
   }
 
   pause(partition: TopicPartition): void {
@@ -270,10 +268,6 @@ export class PartitionFetcher implements Fetcher {
 
   private isCurrent(reading: Reading): boolean {
     return this.readings.get(partitionKey(reading.partition)) === reading
-  }
-
-  private drop(reading: Reading | undefined): void {
-    if (reading !== undefined) this.arrived = this.arrived.filter((candidate) => candidate !== reading)
   }
 
   private notify(): void {

@@ -73,7 +73,7 @@ export interface FetcherOptions {
  * stays bounded.
  */
 export interface Fetcher {
-  /** Starts reading `partition` at `offset`, or goes on there; what was fetched ahead is dropped. */
+  /** Starts reading `partition` at `offset`, or goes on there; what was fetched ahead is dropped, and a pause is over. */
   seek(partition: TopicPartition, offset: number): void
   /** Stops reading it; what was fetched ahead is dropped. */
   remove(partition: TopicPartition): void
@@ -149,7 +149,8 @@ export interface TransactionalProducer {
   appender(): RecordAppender
   /**
    * Sends all, in the order of appending per partition, opening the transaction if none is open; resolves when every record is
-   * acknowledged by all in-sync replicas. Returns, in the order of `outgoing`, the offset after the last record of each.
+   * acknowledged by all in-sync replicas. Returns, in the order of `outgoing`, the offset after the last record of each; -1
+   * where one has no records.
    */
   send(outgoing: readonly Outgoing[]): Promise<number[]>
   /** AddOffsetsToTxn and TxnOffsetCommit. */
