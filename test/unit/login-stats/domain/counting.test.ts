@@ -9,8 +9,9 @@ import {
 } from '../../../../src/login-stats/domain/login-counter.ts'
 import { decodeDelta, encodeDelta, LoginDelta } from '../../../../src/login-stats/domain/login-delta.ts'
 import { LoginFold } from '../../../../src/login-stats/domain/login-fold.ts'
-import type { ParsedLogin } from '../../../../src/login-stats/domain/login-parser.ts'
+import { LoginParser, type ParsedLogin } from '../../../../src/login-stats/domain/login-parser.ts'
 import { OUTSIDE, parseWindows, TickGrid, type Windows } from '../../../../src/login-stats/domain/windows.ts'
+import { loginGenerator } from '../../../../src/login-stats/generator/login-generator.ts'
 
 const start = 1_694_479_551_000
 
@@ -319,5 +320,57 @@ describe('dimensions in a fold', () => {
       }),
       { numRuns: 200 },
     )
+  })
+
+  it('keep values apart whose hashes are the same', () => {
+    const fold = new LoginFold({ dimensions: parseDimensions('a'), windows: parseWindows('', 60) })
+    // Two known collisions of 32-bit FNV-1a.
+    for (const value of ['costarring', 'liquid', 'declinate', 'macallums', 'liquid']) {
+      const bytes = Buffer.from(value)
+      fold.add({ eventTimeMs: start, bytes, starts: Int32Array.of(0), ends: Int32Array.of(bytes.length) })
+    }
+    const counted: [string, number][] = []
+    fold.drain((key, delta) => counted.push([key.toString(), delta.count]))
+    expect(counted).toEqual([
+      ['total', 5],
+      ['a:costarring', 1],
+      ['a:liquid', 2],
+      ['a:declinate', 1],
+      ['a:macallums', 1],
+    ])
+  })
+
+  it('come out of raw records as JSON.parse would count them, the unknown ones in one row', () => {
+    const dimensions = parseDimensions('locale,device_type+locale,city')
+    const windows = parseWindows('1m,24h', 60)
+    const parser = new LoginParser({ dimensions, maxClockSkewMs: 0 })
+    const fold = new LoginFold({ dimensions, windows })
+    const expected = new Map<string, number>()
+    const literal = '{"user_id":"u","timestamp":"1694479551","locale":"unknown","city":"unknown"}'
+    const escaped = literal.replaceAll('unknown', '\\u0075nknown')
+    const generator = loginGenerator({ seed: 4 })
+    const values = Array.from({ length: 5_000 }, () => generator.next().value.value as Buffer)
+    for (const value of [...values, Buffer.from(literal), Buffer.from(escaped)]) {
+      expect(parser.parse(value, 0, value.length, start + 86_400_000)).toBeNull()
+      fold.add(parser)
+      const login = JSON.parse(value.toString()) as Record<string, string | null>
+      const [locale, device, city] = ['locale', 'device_type', 'city'].map((field) =>
+        (login[field] || 'unknown').replace(/[%:+]/g, (c) => encodeURIComponent(c)),
+      )
+      for (const key of [
+        'total',
+        `locale:${locale}`,
+        `device_type+locale:${device}+${locale}`,
+        `city:${city}`,
+      ]) {
+        expected.set(key, (expected.get(key) ?? 0) + 1)
+      }
+    }
+    const counted = new Map<string, number>()
+    fold.drain((key, delta) => {
+      expect(counted.has(key.toString())).toBe(false)
+      counted.set(key.toString(), delta.count)
+    })
+    expect(counted).toEqual(expected)
   })
 })
