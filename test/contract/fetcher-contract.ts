@@ -175,6 +175,7 @@ export function fetcherContract(scenario: () => PortScenario): void {
     const producer = await scenario().producer()
     for (let i = 0; i < 4; i++) await sendValues(producer, partition, [`${i}`.repeat(50_000)])
     await producer.commit()
+    await scenario().until(async () => (await scenario().read(partition)).length === 4, 'the commit is seen')
     const fetcher = scenario().fetcher({ maxBytesPerPartition: 1000 })
     let arrivals = 0
     fetcher.onArrival(() => {

@@ -67,14 +67,11 @@ export function groupContract(scenario: () => PortScenario): void {
     const groupId = scenario().port.uniqueName('group')
     const [instanceId, otherId] = ['instance-1', 'instance-2']
     let plans = 0
-    const join = async (id: string) => {
-      const member = splitting(scenario(), groupId, { instanceId: id, onPlan: () => plans++ })
-      return member
-    }
-    const [former, other] = [await join(instanceId), await join(otherId)]
+    const withId = (id: string) => splitting(scenario(), groupId, { instanceId: id, onPlan: () => plans++ })
+    const [former, other] = [withId(instanceId), withId(otherId)]
     const [assignment] = await joinTogether(scenario(), former, other)
     const plansBefore = plans
-    const reborn = await join(instanceId)
+    const reborn = withId(instanceId)
     const { clock } = scenario().port
     const startedAt = clock.monotonic()
     expect(await reborn.join()).toEqual(assignment)
@@ -177,29 +174,16 @@ function splitting(
   return scenario.member({ groupId, assign, ...rest }, scenario.newClient())
 }
 
-/** Both join until they are in one generation. */
+/** The first joins, then both in one rebalance. */
 async function joinTogether(scenario: PortScenario, first: GroupMember, second: GroupMember) {
-  let assignments = [await join(first), await join(second, first)]
-  await scenario.until(async () => {
-    const [a, b] = [first, second].map((member) => member.rejoinReason() !== null)
-    if (a || b)
-      assignments = await Promise.all([a ? join(first) : assignments[0], b ? join(second) : assignments[1]])
-    return first.identity().generationId === second.identity().generationId && !a && !b
-  }, 'both are in one generation')
+  await first.join()
+  const joining = second.join()
+  await scenario.until(() => first.rejoinReason() !== null, 'the first is told')
+  const assignments = await Promise.all([first.join(), joining])
+  expect(first.identity().generationId).toBe(second.identity().generationId)
   return assignments
-
-  async function join(
-    member: GroupMember,
-    other?: GroupMember,
-  ): Promise<MemberAssignment | null | undefined> {
-    if (other === undefined) return await member.join()
-    const joining = member.join()
-    await scenario.until(() => other.rejoinReason() !== null, 'the other is told')
-    assignments = [await other.join()]
-    return await joining
-  }
 }
 
-function partitionsOf(assignments: readonly (MemberAssignment | null | undefined)[]): number[] {
+function partitionsOf(assignments: readonly (MemberAssignment | null)[]): number[] {
   return assignments.flatMap((a) => a?.partitions.map(({ partition }) => partition) ?? []).sort()
 }
