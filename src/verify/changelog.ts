@@ -4,7 +4,8 @@
  * A record's key is one byte for its kind (1: an entry, 0: the meta record) and then the key. The meta record's value is JSON;
  * of it, `counted` (by source topic and partition: the offset up to which the entries have counted) and `streamTime` are used.
  *
- * An entry's value is the time of the key's timer (8 bytes, which say nothing of the counts) and then a counter, in unsigned varints (7 bits a byte, the lowest first):
+ * An entry's value is the time of the key's timer (8 bytes, which say nothing of the counts) and then a counter, in unsigned
+ * varints (7 bits a byte, the lowest first):
  *
  *     format (one byte: 1), count, first seen (ms), last seen - first seen, number of windows;
  *     for each window: number of panes; for each pane: its number less that of the one before, its count

@@ -17,11 +17,16 @@ export class DeadLetters {
   /** By place in the input, `<partition>:<offset>`. What is left at the end has no invalid record. */
   readonly #letters = new Map<string, DeadLetter>()
   readonly #inputTopic: string
+  readonly #starts: readonly number[]
   readonly #ends: readonly number[]
 
-  /** `ends`: the committed offsets of the input by partition; what is beyond them may still change. */
-  constructor(inputTopic: string, ends: readonly number[]) {
+  /**
+   * Only records of the input from `starts` on and below `ends`, by partition, are looked at: what is before is gone, and what
+   * is beyond the committed offsets may still change.
+   */
+  constructor(inputTopic: string, starts: readonly number[], ends: readonly number[]) {
     this.#inputTopic = inputTopic
+    this.#starts = starts
     this.#ends = ends
   }
 
@@ -31,7 +36,7 @@ export class DeadLetters {
       record.headers.findLast(([found]) => found === name)?.[1]?.toString()
     const source = Number(header('source.partition'))
     const offset = Number(header('source.offset'))
-    if (header('source.topic') !== this.#inputTopic || !(offset < (this.#ends[source] ?? 0))) return
+    if (header('source.topic') !== this.#inputTopic || !this.#isInRange(source, offset)) return
     this.found++
     const place = `${source}:${offset}`
     const known = this.#letters.get(place)
@@ -44,7 +49,7 @@ export class DeadLetters {
 
   /** An invalid record of the input. All dead letters must have been added before. */
   addInvalid(record: KafkaRecord, partition: number): void {
-    if (record.offset >= (this.#ends[partition] ?? 0)) return
+    if (!this.#isInRange(partition, record.offset)) return
     this.expected++
     const key = `${partition}:${record.offset}`
     const letter = this.#letters.get(key)
@@ -56,12 +61,13 @@ export class DeadLetters {
       this.#differ('bytes', key, partition, digestOf(record), letter.digest)
   }
 
-  /** To be called when the whole input has been read from `starts` on. */
-  finish(starts: readonly number[]): void {
-    for (const [key, { times, partition }] of this.#letters) {
-      const [source, offset] = key.split(':').map(Number)
-      if ((offset ?? 0) >= (starts[source ?? 0] ?? 0)) this.#differ('times', key, partition, 0, times)
-    }
+  /** To be called when the whole input has been read: no letter may be left over. */
+  finish(): void {
+    for (const [key, { times, partition }] of this.#letters) this.#differ('times', key, partition, 0, times)
+  }
+
+  #isInRange(partition: number, offset: number): boolean {
+    return offset >= (this.#starts[partition] ?? 0) && offset < (this.#ends[partition] ?? 0)
   }
 
   #differ(

@@ -83,7 +83,7 @@ class Verification {
     const input = await this.#inputPartitions(changelog)
     const deadLetters = await this.#readDeadLetters(input)
     const { recount, uncounted } = await this.#recount(changelog, table, input, deadLetters)
-    deadLetters?.finish(input.map(({ logStart }) => logStart))
+    deadLetters?.finish()
 
     const caughtUp = uncounted === 0
     const compared = compare({ recount, changelog, table, rules, caughtUp })
@@ -210,8 +210,11 @@ class Verification {
       this.#notes.push(`The start of ${dlqTopic} is gone; dead letters were not compared.`)
       return null
     }
-    const ends = input.map(({ committed }) => committed ?? 0)
-    const deadLetters = new DeadLetters(inputTopic, ends)
+    const deadLetters = new DeadLetters(
+      inputTopic,
+      input.map(({ logStart }) => logStart),
+      input.map(({ committed }) => committed ?? 0),
+    )
     await this.#readTopic('dead letters', dlqTopic, [], (record, partition) =>
       deadLetters.add(record, partition),
     )
