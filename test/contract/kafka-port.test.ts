@@ -11,10 +11,8 @@ let names = 0
 describeKafkaPortContract('a real broker', {
   createClient: ({ compression = 'none' } = {}) =>
     connectKafka({
-      bootstrapServers: bootstrapServers(),
+      bootstrapServers: [bootstrapServers()],
       clientId: 'contract',
-      ssl: null,
-      sasl: null,
       clock: systemClock,
       random: systemRandom,
       log: createLogger({ level: 'silent' }),
