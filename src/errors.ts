@@ -172,6 +172,11 @@ export const errorTable = {
     cause: 'The installed kafkajs is not the one that the Kafka port was written against.',
     hint: 'Install with npm ci, so that exactly the pinned version is there.',
   },
+  LOCAL_KAFKA_UNAVAILABLE: {
+    behaviour: 'stop',
+    cause: 'No local Kafka could be started.',
+    hint: 'Install Docker, or Java 17 and Maven, or name a running Kafka in KAFKA_BROKERS.',
+  },
   TOPOLOGY_INVALID: {
     behaviour: 'stop',
     cause: 'The topology does not describe a processor that can run.',

@@ -72,12 +72,14 @@ export class LoginProcessor implements Processor<RecordView> {
   }
 
   #enrich(record: RecordView, sink: SinkHandle): void {
+    const now = this.#context.now()
     const value = this.#enricher.enrich(record.bytes, record.valueStart, record.valueEnd, {
       eventTimeMs: this.#parser.eventTimeMs,
-      processedTimeMs: this.#context.now(),
+      processedTimeMs: now,
       hasEnrichedFields: this.#parser.hasEnrichedFields,
     })
-    sink.send(record.key(), value, record.timestamp)
+    // Kafka refuses records from the future, which the input topic may have been allowed to hold.
+    sink.send(record.key(), value, Math.min(record.timestamp, now))
   }
 
   flush(reason: FlushReason): void {
