@@ -8,6 +8,8 @@ import { kafkaError } from './wire/wire.ts'
 
 const firstDelayMs = 5
 const longestDelayMs = 1000
+const quickDelayMs = 1
+const quickAttempts = 4
 /** How long a topic may be unknown to the brokers before it counts as missing: news of a new one travels. */
 export const missingTopicMs = 5000
 const warnEveryMs = 5000
@@ -28,9 +30,13 @@ export class Backoff {
     return longest / 4 + this.random.next() * ((longest * 3) / 4)
   }
 
-  /** A delay of 5-20 ms that does not grow, for what another transaction's end will settle in a moment. */
+  /**
+   * For what the end of a transaction settles in a moment: 1-4 ms at first, as a broker mostly needs for its markers, then
+   * 5-20 ms, and no more than that.
+   */
   brief(): number {
-    return firstDelayMs + this.random.next() * 3 * firstDelayMs
+    const shortest = this.attempts++ < quickAttempts ? quickDelayMs : firstDelayMs
+    return shortest + this.random.next() * 3 * shortest
   }
 
   reset(): void {
