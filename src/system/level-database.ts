@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { Level } from 'level'
 import { CodedError } from '../errors.ts'
 import type { Database, DatabaseOpener, DatabaseOperation, DatabaseRange } from '../ports/database.ts'
+import { tableDamage } from './level-table.ts'
 import { asStateDirError, probeWritable } from './state-files.ts'
 
 /**
@@ -11,6 +12,8 @@ import { asStateDirError, probeWritable } from './state-files.ts'
  *  - A directory with data and without CURRENT is damaged; LevelDB would make a new, empty database over it.
  *  - `sync` syncs every log file. LevelDB syncs the newest one alone, although an older one may hold what no table holds yet.
  *  - What it dropped while opening stands in its LOG alone.
+ *  - Its tables hold checksums, which the binding never has it look at. A flipped bit in a key or a filter would lose the
+ *    key in silence, so every table that was there before is checked at opening. This takes about as long as reading it.
  *  - Table blocks are never compressed: the values are short, and the time is better spent otherwise.
  */
 type LevelHandle = Level<Buffer, Buffer>
@@ -30,13 +33,17 @@ export const levelDatabaseOpener: DatabaseOpener = {
   async open(directory) {
     const path = resolve(directory)
     if (await hasLostCurrent(path)) throw damaged('open', path, 'The file CURRENT is missing beside data.')
+    const before = await tables(path)
     const level: LevelHandle = new Level(path, { ...openOptions, createIfMissing: true })
     try {
       await level.open()
     } catch (error) {
       throw await openingFailure(error, path)
     }
-    return new LevelDatabase(level, path)
+    const damage = await tableDamageIn(path, before)
+    if (damage === null) return new LevelDatabase(level, path)
+    await level.close()
+    throw damaged('open', path, damage)
   },
 
   async openingComplaint(directory) {
@@ -127,10 +134,11 @@ class LevelDatabase implements Database {
 }
 
 async function hasLostCurrent(path: string): Promise<boolean> {
-  const names = await readdir(path).catch((error: unknown): string[] => {
-    if (codeOf(error) === 'ENOENT') return []
-    throw asStateDirError(error, 'open store', path)
-  })
+  const names = await readdir(path)
+    .catch(noneIfMissing)
+    .catch((error: unknown) => {
+      throw asStateDirError(error, 'open store', path)
+    })
   if (names.includes('CURRENT')) return false
   for (const name of names) {
     if (name.endsWith('.ldb')) return true
@@ -138,6 +146,31 @@ async function hasLostCurrent(path: string): Promise<boolean> {
     if (name.endsWith('.log') && (await stat(join(path, name))).size > 0) return true
   }
   return false
+}
+
+/** What tells one table file from another of the same name, by name. */
+async function tables(path: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const name of await readdir(path).catch(noneIfMissing)) {
+    if (!name.endsWith('.ldb')) continue
+    const file = await stat(join(path, name)).catch(ignoreMissing)
+    if (file !== null) found.set(name, `${file.ino} ${file.size} ${file.mtimeMs}`)
+  }
+  return found
+}
+
+/**
+ * Checks the tables that were there before the opening and still are. A kill may leave one half-written; LevelDB deletes that while
+ * opening. A compaction that begins at once may write new ones, under any name: those are not whole yet, and not checked.
+ */
+async function tableDamageIn(path: string, before: ReadonlyMap<string, string>): Promise<string | null> {
+  for (const [name, file] of await tables(path)) {
+    if (before.get(name) !== file) continue
+    const bytes = await readFile(join(path, name)).catch(ignoreMissing)
+    const damage = bytes === null ? null : tableDamage(bytes)
+    if (damage !== null) return `Table ${name}: ${damage}.`
+  }
+  return null
 }
 
 async function openingFailure(error: unknown, path: string): Promise<CodedError> {
@@ -179,6 +212,11 @@ function codeOf(error: unknown): unknown {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+function noneIfMissing(error: unknown): string[] {
+  if (codeOf(error) === 'ENOENT') return []
+  throw error
 }
 
 function emptyIfMissing(error: unknown): string {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Database } from '../../../../src/ports/database.ts'
 import { databaseKey, keySpace, seal } from '../../../../src/streams/store/envelope.ts'
@@ -147,6 +147,36 @@ describe('damage on disk is noticed at opening, and the store is empty afterward
       await flip(await fileEnding(directory, '.ldb'), (bytes) => bytes.indexOf('value 777 ') + distance)
       await expectWiped(directory, 'damaged')
     }
+  })
+
+  test('a flipped bit anywhere in a table, where nothing is scanned', async () => {
+    const directory = await storeOnDisk(many, {}, true)
+    await intoTable(directory)
+    const table = await fileEnding(directory, '.ldb')
+    const whole = await readFile(table)
+    await expectWhole(directory, many)
+    // In data, in the filter and the directory blocks at the end, and in the footer.
+    for (const share of [0, 0.1, 0.5, 0.9, 0.97, 0.99, 0.9995]) {
+      const copy = await temporaryDirectory()
+      await cp(directory, copy, { recursive: true })
+      const bytes = Buffer.from(whole)
+      const at = Math.floor(bytes.length * share)
+      bytes[at] = (bytes[at] ?? 0) ^ 0x10
+      await writeFile(join(copy, basename(table)), bytes)
+      await expectWiped(copy, 'damaged')
+    }
+    const cut = await temporaryDirectory()
+    await cp(directory, cut, { recursive: true })
+    await truncate(join(cut, basename(table)), whole.length - 100)
+    await expectWiped(cut, 'damaged')
+  })
+
+  test('a half-written table that a kill has left is no damage', async () => {
+    const directory = await storeOnDisk(many)
+    await intoTable(directory)
+    const table = await readFile(await fileEnding(directory, '.ldb'))
+    await writeFile(join(directory, '000099.ldb'), table.subarray(0, 5000))
+    await expectWhole(directory, many, { paranoid: true })
   })
 
   test('entries lost in the middle, after the machine went down', async () => {

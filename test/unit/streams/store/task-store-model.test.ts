@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { DatabaseOpener } from '../../../../src/ports/database.ts'
 import type { TaskStore } from '../../../../src/streams/store/task-store.ts'
+import { levelDatabaseOpener } from '../../../../src/system/level-database.ts'
 import { firstTwoBytes, metaAt, openStore, temporaryDirectory } from './store-fixture.ts'
 
 /**
@@ -199,4 +201,58 @@ describe('a restore leaves what the changelog says', () => {
     })
     await fc.assert(restore, { numRuns: 40 })
   })
+})
+
+test('a limited range looks behind deleted entries', async () => {
+  const { store } = await openStore(await temporaryDirectory())
+  const rows = ['a', 'b', 'c', 'd', 'e'].map((name) => Buffer.from(name))
+  await store.applyRestored(
+    rows.map((key) => ({ key, value: key })),
+    5,
+    null,
+  )
+  await store.finishRestore()
+  for (const name of ['a', 'b', 'c']) store.delete(Buffer.from(name))
+  const found = await store.range({ gte: Buffer.from('a'), lt: Buffer.from('z'), limit: 2 })
+  expect(found.map(([key]) => key.toString())).toEqual(['d', 'e'])
+  await store.close({ clean: true })
+})
+
+test('a read that a commit overtakes does not leave an old value behind', async () => {
+  const held = { release: () => {} }
+  let holding = false
+  const opener: DatabaseOpener = {
+    ...levelDatabaseOpener,
+    async open(directory) {
+      const database = await levelDatabaseOpener.open(directory)
+      return {
+        getSync: (key) => database.getSync(key),
+        entries: (range) => database.entries(range),
+        batch: (operations, options) => database.batch(operations, options),
+        close: () => database.close(),
+        async getMany(keys) {
+          const values = await database.getMany(keys)
+          if (!holding) return values
+          await new Promise<void>((resolve) => {
+            held.release = resolve
+          })
+          return values
+        },
+      }
+    },
+  }
+  const { store } = await openStore(await temporaryDirectory(), { opener })
+  const key = Buffer.from('key')
+  await store.finishRestore()
+  holding = true
+  const reading = store.getMany([key])
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  holding = false
+  store.put(key, Buffer.from('new'))
+  store.freeze()
+  await store.commitFrozen(1, metaAt(1))
+  held.release()
+  expect(await reading).toEqual([null])
+  expect(store.get(key)).toEqual(Buffer.from('new'))
+  await store.close({ clean: true })
 })
