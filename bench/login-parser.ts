@@ -7,7 +7,7 @@
 import { parseDimensions } from '../src/login-stats/domain/dimensions.ts'
 import { Enricher } from '../src/login-stats/domain/enriched.ts'
 import { decodeCounter, encodeCounter, LoginCounter } from '../src/login-stats/domain/login-counter.ts'
-import { decodeDelta, encodeDelta } from '../src/login-stats/domain/login-delta.ts'
+import { decodeDelta, encodeDelta, LoginDelta } from '../src/login-stats/domain/login-delta.ts'
 import { LoginFold } from '../src/login-stats/domain/login-fold.ts'
 import { LoginParser } from '../src/login-stats/domain/login-parser.ts'
 import { encodeRow } from '../src/login-stats/domain/table-row.ts'
@@ -84,11 +84,23 @@ fold.drain((key, one) => {
   if (key.toString() === 'total') delta = encodeDelta(one)
 })
 const counter = new LoginCounter(windows)
-time('add a delta, encode, row', 10_000, 4, () => {
+time('add a backlog of 100 s', 10_000, 4, () => {
   for (let index = 0; index < 10_000; index++) {
     counter.add(decodeDelta(delta), fold.streamTimeMs)
     encodeCounter(counter)
     encodeRow('total', counter, fold.streamTimeMs)
+  }
+})
+const steady = new LoginCounter(windows)
+let nowMs = fold.streamTimeMs
+time('add a login, encode, row', 10_000, 8, () => {
+  for (let index = 0; index < 10_000; index++) {
+    nowMs += 100
+    const one = new LoginDelta()
+    one.add(nowMs, Math.floor(nowMs / windows.tickMs))
+    steady.add(decodeDelta(encodeDelta(one)), nowMs)
+    encodeCounter(steady)
+    encodeRow('total', steady, nowMs)
   }
 })
 const encoded = encodeCounter(counter)

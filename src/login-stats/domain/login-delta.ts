@@ -15,21 +15,21 @@ import { CodedError } from '../../errors.ts'
 import { OUTSIDE, type TickGrid } from './windows.ts'
 
 const FORMAT_VERSION = 1
-const PARKING_PLACES = 8
+const TICK_PLACES = 8
 
 export class LoginDelta {
   count = 0
   /** Event time in ms; Infinity while nothing is counted. */
   firstSeen = Number.POSITIVE_INFINITY
   lastSeen = Number.NEGATIVE_INFINITY
-  /** The tick that was counted last, with its count since then. */
+  /** The first tick, with its count: many deltas see no other. */
   #tick = OUTSIDE
   #tickCount = 0
   /**
-   * Ticks that were left for another one, in pairs of tick and count, each at a place of its own: logins come nearly in order,
+   * From the second tick on, all of them, in pairs of tick and count, each at a place of its own: logins come nearly in order,
    * so a few ticks take turns, and the map sees one only when another takes its place.
    */
-  #parked: number[] | null = null
+  #places: number[] | null = null
   #ticks: Map<number, number> | null = null
 
   /** Counts one login. `tick` is that of its event time, or OUTSIDE. */
@@ -37,8 +37,7 @@ export class LoginDelta {
     this.count++
     if (eventTimeMs < this.firstSeen) this.firstSeen = eventTimeMs
     if (eventTimeMs > this.lastSeen) this.lastSeen = eventTimeMs
-    if (tick === this.#tick) this.#tickCount++
-    else this.#addTick(tick, 1)
+    this.#addTick(tick, 1)
   }
 
   /** Adds another delta to this one. */
@@ -69,32 +68,33 @@ export class LoginDelta {
     this.lastSeen = Number.NEGATIVE_INFINITY
     this.#tick = OUTSIDE
     this.#tickCount = 0
-    this.#parked = null
+    this.#places = null
     this.#ticks = null
   }
 
   #addTick(tick: number, count: number): void {
     if (tick === OUTSIDE) return
-    if (tick !== this.#tick) {
-      this.#park()
-      this.#tick = tick
-      // While there was no tick, `add` may have counted logins that have none.
-      this.#tickCount = 0
+    const places = this.#places
+    if (places === null) {
+      this.#addFirstTick(tick, count)
+      return
     }
-    this.#tickCount += count
+    const place = (tick % TICK_PLACES) * 2
+    if (places[place] !== tick) {
+      this.#moveToMap(places[place] ?? OUTSIDE, places[place + 1] ?? 0)
+      places[place] = tick
+      places[place + 1] = 0
+    }
+    places[place + 1] = (places[place + 1] ?? 0) + count
   }
 
-  /** Puts the present tick away, before another one takes over. */
-  #park(): void {
-    if (this.#tick === OUTSIDE) return
-    this.#parked ??= emptyPlaces()
-    const place = (this.#tick % PARKING_PLACES) * 2
-    if (this.#parked[place] === this.#tick) {
-      this.#parked[place + 1] = (this.#parked[place + 1] ?? 0) + this.#tickCount
+  #addFirstTick(tick: number, count: number): void {
+    if (this.#tick === OUTSIDE) this.#tick = tick
+    if (this.#tick === tick) {
+      this.#tickCount += count
     } else {
-      this.#moveToMap(this.#parked[place] ?? OUTSIDE, this.#parked[place + 1] ?? 0)
-      this.#parked[place] = this.#tick
-      this.#parked[place + 1] = this.#tickCount
+      this.#places = emptyPlaces()
+      this.#addTick(tick, count)
     }
   }
 
@@ -107,13 +107,13 @@ export class LoginDelta {
   /** Puts everything into the map. */
   #settle(): void {
     this.#moveToMap(this.#tick, this.#tickCount)
+    const places = this.#places ?? []
+    for (let place = 0; place < places.length; place += 2) {
+      this.#moveToMap(places[place] ?? OUTSIDE, places[place + 1] ?? 0)
+    }
     this.#tick = OUTSIDE
     this.#tickCount = 0
-    const parked = this.#parked ?? []
-    for (let place = 0; place < parked.length; place += 2) {
-      this.#moveToMap(parked[place] ?? OUTSIDE, parked[place + 1] ?? 0)
-      parked[place] = OUTSIDE
-    }
+    this.#places = null
   }
 
   /** For the decoder alone. */
@@ -128,7 +128,7 @@ export class LoginDelta {
 }
 
 function emptyPlaces(): number[] {
-  return new Array<number>(PARKING_PLACES * 2).fill(OUTSIDE)
+  return new Array<number>(TICK_PLACES * 2).fill(OUTSIDE)
 }
 
 const writer = new ByteWriter()
