@@ -8,12 +8,14 @@ import type { KafkaClient } from '../../src/ports/kafka.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { createLogger } from '../../src/system/logger.ts'
 import { systemRandom } from '../../src/system/random.ts'
-import { openReader, type VerifyReport, verify } from '../../src/verify/index.ts'
+import { type KafkaReader, openReader, type VerifyReport, verify } from '../../src/verify/index.ts'
 import { bootstrapServers, uniquePrefix } from './broker.ts'
 import { Instance } from './instance.ts'
 
 /** Records of one producing transaction. */
-const produceBatch = 5000
+const defaultBatch = 5000
+/** A running processor always has some transaction open; one that was open when first looked at must end in this time. */
+const transactionEndsMs = 15_000
 
 /**
  * One application of its own on the shared broker: topics and group with a unique prefix, a state directory, and the
@@ -68,7 +70,7 @@ export class Application {
       readonly key?: Buffer | null
       readonly timestamp: number
     }>,
-    options: { pauseMs?: number } = {},
+    options: { pauseMs?: number; batch?: number } = {},
   ): Promise<void> {
     const { inputTopic } = this.config
     const topics = await this.kafka.admin.topics([inputTopic])
@@ -94,7 +96,7 @@ export class Application {
     }
     for (const value of values) {
       batch.push(value)
-      if (batch.length === produceBatch) await send()
+      if (batch.length === (options.batch ?? defaultBatch)) await send()
     }
     if (batch.length > 0) await send()
     producer.close()
@@ -103,7 +105,7 @@ export class Application {
   /** Writes `count` generated logins. Returns them. */
   async produceLogins(
     count: number,
-    options: { seed?: number; invalidShare?: number; pauseMs?: number } = {},
+    options: { seed?: number; invalidShare?: number; pauseMs?: number; batch?: number } = {},
   ): Promise<GeneratedLogin[]> {
     const { seed = 1, invalidShare = 0.02 } = options
     const logins = take(loginGenerator({ seed, invalidShare, clock: () => systemClock.now() }), count)
@@ -169,7 +171,7 @@ export class Application {
     }
   }
 
-  /** Topics of the application on which a transaction is still open. */
+  /** Topics of the application on which a transaction that is open now does not end. */
   async openTransactions(): Promise<string[]> {
     const { appId, inputTopic, outputTopic, dlqTopic } = this.config
     const topics = [inputTopic, outputTopic, `${appId}-counts-repartition`, `${appId}-counts-changelog`]
@@ -177,11 +179,7 @@ export class Application {
     const reader = await openReader({ brokers: this.config.brokers }, systemClock)
     try {
       const open: string[] = []
-      for (const topic of topics) {
-        const ends = await reader.offsets(topic, 'highWatermark')
-        const stable = await reader.offsets(topic, 'lastStable')
-        if (ends.some((end, partition) => end !== stable[partition])) open.push(topic)
-      }
+      for (const topic of topics) if (!(await hasSettled(reader, topic))) open.push(topic)
       return open
     } finally {
       await reader.close()
@@ -192,6 +190,18 @@ export class Application {
     await this.kafka.close()
     rmSync(this.stateDir, { recursive: true, force: true })
   }
+}
+
+/** Whether the last stable offsets of a topic reach what are its ends now. */
+async function hasSettled(reader: KafkaReader, topic: string): Promise<boolean> {
+  const ends = await reader.offsets(topic, 'highWatermark')
+  const deadline = systemClock.monotonic() + transactionEndsMs
+  while (systemClock.monotonic() < deadline) {
+    const stable = await reader.offsets(topic, 'lastStable')
+    if (ends.every((end, partition) => (stable[partition] ?? 0) >= end)) return true
+    await systemClock.sleep(50)
+  }
+  return false
 }
 
 export function take<T>(values: Iterator<T>, count: number): T[] {
