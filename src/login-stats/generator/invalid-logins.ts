@@ -25,7 +25,7 @@ const kinds: readonly [Kind, ...Kind[]] = [
   (_, good) => `[${good}]`,
   (_, good) => good.replaceAll('"', "'"),
   (random) => JSON.stringify(random.uint32()),
-  (_, good) => `﻿${good}`,
+  (_, good) => `\ufeff${good}`,
   (_, good) =>
     Buffer.concat([Buffer.from(`${good.slice(0, -1)},"city":"`), Buffer.of(0xff), Buffer.from('"}')]),
   (_, good) => good.replace('"user_id"', '"user"'),
