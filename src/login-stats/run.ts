@@ -36,6 +36,8 @@ export async function run(config: Config, log: Log, observer: EngineObserver = {
 function logging(log: Log): EngineObserver {
   return {
     taskChanged: (task, state) => log.debug({ task, state }, 'Task changed'),
+    committed: (task, { durationMs, records, caughtUp }) =>
+      log.debug({ task, durationMs: Math.round(durationMs * 10) / 10, records, caughtUp }, 'Committed'),
     restored: (task, { restoredRecords, durationMs }) =>
       log.info({ task, restoredRecords, durationMs: Math.round(durationMs) }, 'Store restored'),
     restoring: ({ taskId, position, end, restoredRecords }) =>
