@@ -189,6 +189,19 @@ describe('a group member', () => {
     expect(it.rejoinReason()).toBe('session timed out')
   })
 
+  it('counts its session from when a heartbeat was sent, not from when its answer was read', async () => {
+    const { wire, clock, member: it } = member()
+    await it.join()
+    wire.on('Heartbeat', () => {
+      clock.stall(9000)
+      return { errorCode: 0 }
+    })
+    await clock.pass(1700)
+    expect(it.rejoinReason()).toBeNull()
+    clock.stall(1500)
+    expect(it.rejoinReason()).toBe('session timed out')
+  })
+
   it('is confirmed only by an answer to a heartbeat sent now', async () => {
     const { wire, member: it } = member()
     await it.join()
