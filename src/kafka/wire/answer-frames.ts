@@ -2,9 +2,10 @@
  * Cuts the bytes that a broker sends into answers.
  *
  * An answer is its length (int32), a correlation id (int32) and a payload. Invariants:
- *   1. Every byte is copied at most once, however many chunks an answer comes in. (kafkajs joins all chunks so far again
- *      and again: quadratic for large answers that come in small chunks.)
+ *   1. Every byte is copied at most once, however many chunks an answer comes in, and into a buffer of its final size. (kafkajs
+ *      is as fast, but keeps all chunks until it joins them: twice the memory, for answers of tens of megabytes.)
  *   2. An answer within one chunk is a view over that chunk; any other has a buffer of its own.
+ *   3. A length that no answer has is refused at once, so that a peer that is not Kafka is told apart from a slow one.
  */
 
 /** More than any answer we ask for. What is longer is not Kafka's protocol: a TLS alert read as a length is 352 MB. */
