@@ -1,5 +1,6 @@
 import { configCommand } from './config.ts'
 import type { CommandFactory } from './context.ts'
+import { demoCommand } from './demo.ts'
 import { generateCommand } from './generate.ts'
 import { resetCommand } from './reset.ts'
 import { runCommand } from './run.ts'
@@ -10,6 +11,7 @@ import { verifyCommand } from './verify.ts'
 /** The commands, in the order of `--help`. */
 export const commandList: readonly CommandFactory[] = [
   runCommand(() => import('../run.ts')),
+  demoCommand(() => import('../demo.ts')),
   generateCommand,
   tableCommand,
   verifyCommand,

@@ -4,7 +4,7 @@ import { type CommandContext, hasColours, type Invocation, isForPeople } from '.
 import { exitCodes } from './exit-codes.ts'
 import { wholeNumber } from './option-values.ts'
 
-interface Options {
+export interface TableOptions {
   readonly watch?: true
   readonly json?: true
   readonly top?: number
@@ -25,7 +25,7 @@ export function tableCommand({ context, finish }: Invocation): Command {
         .conflicts('top'),
     )
     .option('--dimension <name>', 'only this one; may be given more than once', collect, [])
-    .action(async (options: Options) => {
+    .action(async (options: TableOptions) => {
       await showTable(context, options)
       finish(exitCodes.ok)
     })
@@ -44,7 +44,8 @@ interface Show {
 
 const drawEveryMs = 250
 
-async function showTable(context: CommandContext, options: Options): Promise<void> {
+/** Shows the table; with `watch` until SIGINT or SIGTERM. */
+export async function showTable(context: CommandContext, options: TableOptions): Promise<void> {
   const [{ withKafka }, { followTable }, { TableRows }] = await Promise.all([
     import('./session.ts'),
     import('../table-view/table-reader.ts'),
@@ -100,7 +101,7 @@ async function liveShow(
   context: CommandContext,
   rows: Rows,
   selection: Selection,
-  { watch }: Options,
+  { watch }: TableOptions,
 ): Promise<Show> {
   const [{ LiveView }, { renderTable }, { default: pc }] = await Promise.all([
     import('../table-view/live-view.ts'),
@@ -129,7 +130,7 @@ async function plainShow(
   context: CommandContext,
   rows: Rows,
   selection: Selection,
-  { json }: Options,
+  { json }: TableOptions,
 ): Promise<Show> {
   const { rowLine } = await import('../table-view/render.ts')
   const changed = new Set<string>()

@@ -30,7 +30,8 @@ export function topicsCommand({ context, finish }: Invocation): Command {
   return new Command('topics').description('Topics of the processor').addCommand(create)
 }
 
-async function createTopics(context: CommandContext, partitionCount: number): Promise<TopicRow[]> {
+/** Makes the topics that are missing, the input with `partitionCount`. */
+export async function createTopics(context: CommandContext, partitionCount: number): Promise<TopicRow[]> {
   const [{ setUpTopics, topicNames }, { topologyOf }, { withKafka }] = await Promise.all([
     import('../../streams/index.ts'),
     import('../processor.ts'),

@@ -18,6 +18,7 @@ interface GraphOptions {
   readonly store: StateStore | null
   /** As the last commit left them. */
   readonly streamTime: number | null
+  readonly highestEventTime: number | null
   readonly counted: Readonly<Record<string, Readonly<Record<string, number>>>>
   readonly log: Log
 }
@@ -38,12 +39,15 @@ export class ProcessorGraph {
   readonly #bySource = new Map<string, Processor<RecordView>[]>()
   readonly #transactions: SourceTransactions
   #streamTime: number | null
+  /** Highest event time, which stream time follows as soon as the wall clock allows. */
+  #highestEventTime: number | null
   #position: SourcePosition = { topic: '', partition: 0 }
   #now = 0
 
   constructor(options: GraphOptions) {
     this.#options = options
     this.#streamTime = options.streamTime
+    this.#highestEventTime = options.highestEventTime
     const { subtopology, environment } = options
     this.#transactions = new SourceTransactions(
       upstreamSources(environment.topology, subtopology),
@@ -102,23 +106,32 @@ export class ProcessorGraph {
     }
   }
 
-  /** Reads the clock once for all records of a slice. */
+  /** Reads the clock once for all records of a slice; stream time may follow it. */
   beginSlice(): void {
     const { clock, settings } = this.#options.environment
     this.#now = clock.now()
+    if (this.#highestEventTime !== null) this.#advance(this.#highestEventTime)
     if (settings.streamTimeFollowsWallClock && this.#streamTime !== null) {
       this.#advance(this.#now - settings.maxStreamTimeLeadMs)
     }
   }
 
   #advance(eventTimeMs: number): void {
+    if (this.#highestEventTime === null || eventTimeMs > this.#highestEventTime) {
+      this.#highestEventTime = eventTimeMs
+    }
+    // One wrong clock must not move the windows of all keys into the future.
     const latest = this.#now + this.#options.environment.settings.maxStreamTimeLeadMs
     const time = eventTimeMs < latest ? eventTimeMs : latest
     if (this.#streamTime === null || time > this.#streamTime) this.#streamTime = time
   }
 
+  /** The sender has cut its stream time; to cut it again, by another clock, would put this task behind what it is sent. */
   #readPartial(header: PartialHeader): void {
-    if (header.streamTime !== null) this.#advance(header.streamTime)
+    const { streamTime } = header
+    if (streamTime !== null && (this.#streamTime === null || streamTime > this.#streamTime)) {
+      this.#streamTime = streamTime
+    }
     this.#transactions.read(header)
   }
 
@@ -155,6 +168,11 @@ export class ProcessorGraph {
 
   get streamTime(): number | null {
     return this.#streamTime
+  }
+
+  /** What stream time goes on from after a restart. */
+  get highestEventTime(): number | null {
+    return this.#highestEventTime
   }
 
   get isBetweenSourceTransactions(): boolean {

@@ -145,6 +145,7 @@ export class StreamTask {
       collector,
       store: this.#store,
       streamTime: committed.streamTime,
+      highestEventTime: committed.highestEventTime,
       counted: committed.meta?.counted ?? {},
       log: this.#log,
     })
@@ -279,7 +280,6 @@ export class StreamTask {
     const inputOffsets = this.#group.positions()
     work.graph.beginSlice()
     work.graph.flush({ caughtUp, inputOffsets })
-    const { streamTime } = work.graph
     const meta = this.#meta(work, inputOffsets)
     this.#hasNews = false
     return {
@@ -288,7 +288,7 @@ export class StreamTask {
       offsets: this.inputs.map((partition) => ({
         partition,
         offset: this.#group.position(partition.topic),
-        metadata: encodeOffsetMetadata(streamTime),
+        metadata: encodeOffsetMetadata(work.graph.highestEventTime),
       })),
       meta,
     }

@@ -6,7 +6,7 @@ import { assertSameFingerprint } from '../runtime/fingerprint.ts'
 import { assertSameTopic } from '../runtime/topic-catalog.ts'
 import type { TaskStore } from '../store/task-store.ts'
 import type { ChangelogWrite, CommitMeta } from '../store/types.ts'
-import { streamTimeOf } from './offset-metadata.ts'
+import { highestEventTimeOf } from './offset-metadata.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 
 /**
@@ -25,6 +25,8 @@ export interface CommittedState {
   /** Where to start, by source topic. */
   readonly inputOffsets: Readonly<Record<string, number>>
   readonly streamTime: number | null
+  /** Of a task that reads events; stream time follows it as far as the wall clock allows. */
+  readonly highestEventTime: number | null
   /** Null for a task without a store, or with one that nothing has been committed to. */
   readonly meta: CommitMeta | null
 }
@@ -37,15 +39,15 @@ export async function committedStateOfStatelessTask(
 ): Promise<CommittedState> {
   const offsets = await environment.member.committedOffsets(inputs)
   const inputOffsets: Record<string, number> = {}
-  let streamTime: number | null = null
+  let highestEventTime: number | null = null
   for (const [index, input] of inputs.entries()) {
     const committed = offsets[index] ?? null
     const counted = await environment.countedBefore(input, { isSure: committed === null })
     inputOffsets[input.topic] = await startOffset(environment, taskId, input, committed, counted)
-    const time = committed === null ? null : streamTimeOf(committed.metadata)
-    if (time !== null) streamTime = Math.max(streamTime ?? time, time)
+    const time = committed === null ? null : highestEventTimeOf(committed.metadata)
+    if (time !== null) highestEventTime = Math.max(highestEventTime ?? time, time)
   }
-  return { inputOffsets, streamTime, meta: null }
+  return { inputOffsets, streamTime: null, highestEventTime, meta: null }
 }
 
 async function startOffset(
@@ -112,7 +114,7 @@ export async function committedStateOfStatefulTask(
       ? counted
       : await startOffset(environment, taskId, input, committed, counted)
   }
-  return { inputOffsets, streamTime: meta?.streamTime ?? null, meta }
+  return { inputOffsets, streamTime: meta?.streamTime ?? null, highestEventTime: null, meta }
 }
 
 function assertSameState(environment: TaskEnvironment, meta: CommitMeta): void {

@@ -1,0 +1,155 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CodedError, coded } from '../errors.ts'
+import { type LocalKafka, startLocalKafka } from '../local-kafka/index.ts'
+import type { Log } from '../ports/log.ts'
+import { createLogger } from '../system/logger.ts'
+import type { CommandContext } from './commands/context.ts'
+import type { DemoOptions } from './commands/demo.ts'
+import { reportError } from './commands/error-report.ts'
+import { exitCodes } from './commands/exit-codes.ts'
+import { writeRecords } from './commands/record-writer.ts'
+import { showTable } from './commands/table.ts'
+import { createTopics } from './commands/topics.ts'
+import { type Config, loadConfig } from './config/index.ts'
+import { loginGenerator } from './generator/login-generator.ts'
+import { kafkaOf, openProcessor } from './processor.ts'
+
+/** What goes on while the table is shown. */
+interface Work {
+  /** Resolves when it has ended; never rejects. */
+  readonly ended: Promise<void>
+  stop(): void
+}
+
+/**
+ * Everything in one process: a local Kafka, the topics, generated logins, the processor, and the table in the terminal, until
+ * Ctrl-C. Resolves with the exit code when everything that it started has ended.
+ */
+export async function demo(context: CommandContext, options: DemoOptions): Promise<number> {
+  const termination = new Termination(context)
+  const directory = await mkdtemp(join(tmpdir(), 'login-stats-demo-'))
+  let kafka: LocalKafka | null = null
+  try {
+    kafka = await startLocalKafka({ onProgress: (text) => context.err.write(`${text}\n`) })
+    if (termination.isRequested) return exitCodes.ok
+    return await showDemo(context, options, kafka, directory, termination)
+  } finally {
+    await kafka?.close()
+    await rm(directory, { recursive: true, force: true })
+    termination.close()
+  }
+}
+
+async function showDemo(
+  context: CommandContext,
+  options: DemoOptions,
+  kafka: LocalKafka,
+  directory: string,
+  termination: Termination,
+): Promise<number> {
+  const inDemo: CommandContext = {
+    ...context,
+    environment: demoEnvironment(context, kafka, directory),
+    onTermination: (listener) => termination.listen(listener),
+  }
+  const config = loadConfig(inDemo.environment)
+  const logFile = join(directory, 'processor.log')
+  const log = createLogger({ level: config.logLevel, destination: logFile })
+  await createTopics(inDemo, options.partitions)
+  const failures: CodedError[] = []
+  const onFailure = (error: CodedError): void => {
+    failures.push(error)
+    termination.request()
+  }
+  const work = [
+    await startProcessor(config, log, onFailure),
+    startGenerator(inDemo, config, log, options, onFailure),
+  ]
+  context.err.write(`The processor logs to ${logFile}. Ctrl-C stops everything.\n\n`)
+  try {
+    await showTable(inDemo, { watch: true, dimension: [] })
+  } finally {
+    context.err.write('Stopping …\n')
+    for (const { stop } of work) stop()
+    await Promise.all(work.map(({ ended }) => ended))
+  }
+  return failures[0] === undefined ? exitCodes.ok : reportError(context, failures[0])
+}
+
+/** Settings of the user go first; the state of a Kafka that vanishes with the demo vanishes with it. */
+function demoEnvironment(
+  { environment }: CommandContext,
+  kafka: LocalKafka,
+  directory: string,
+): CommandContext['environment'] {
+  return {
+    ENRICHED_TOPIC: 'processed-user-login',
+    ...(kafka.source === 'environment' ? {} : { STATE_DIR: join(directory, 'state') }),
+    ...environment,
+    KAFKA_BROKERS: kafka.bootstrapServers,
+    KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers,
+  }
+}
+
+async function startProcessor(
+  config: Config,
+  log: Log,
+  onFailure: (error: CodedError) => void,
+): Promise<Work> {
+  const processor = await openProcessor(config, log)
+  const ended = processor.streams
+    .run()
+    .catch((error: unknown) => onFailure(coded(error, 'run the processor')))
+    .then(() => processor.close())
+  return { ended, stop: () => processor.streams.stop() }
+}
+
+function startGenerator(
+  { clock, random }: CommandContext,
+  config: Config,
+  log: Log,
+  { rate, invalid, seed }: DemoOptions,
+  onFailure: (error: CodedError) => void,
+): Work {
+  let isStopped = false
+  const kafka = kafkaOf(config, log, 'login-stats-demo-generator')
+  const logins = loginGenerator({ seed, invalidShare: invalid, clock: () => clock.now() })
+  const ended = writeRecords(logins, {
+    ...{ kafka, clock, rate, topic: config.inputTopic, count: Number.POSITIVE_INFINITY },
+    transactionalId: `login-stats-demo-${random.id()}`,
+    isStopped: () => isStopped,
+    onWritten: () => {},
+  })
+    .catch((error: unknown) => onFailure(coded(error, 'generate logins')))
+    .then(() => kafka.close())
+  return {
+    ended,
+    stop: () => {
+      isStopped = true
+    },
+  }
+}
+
+/** One request to end, by signal or by failure, for everything in this process. */
+class Termination {
+  isRequested = false
+  readonly close: () => void
+  readonly #listeners = new Set<(signal: string) => void>()
+
+  constructor(context: CommandContext) {
+    this.close = context.onTermination(() => this.request())
+  }
+
+  request(): void {
+    this.isRequested = true
+    for (const listener of this.#listeners) listener('SIGTERM')
+  }
+
+  listen(listener: (signal: string) => void): () => void {
+    this.#listeners.add(listener)
+    if (this.isRequested) listener('SIGTERM')
+    return () => this.#listeners.delete(listener)
+  }
+}
