@@ -36,19 +36,21 @@ export async function startDockerCluster(options: LocalKafkaOptions): Promise<Lo
   const version = options.version ?? defaultKafkaVersion
   options.onProgress?.(`Starting apache/kafka:${version} in Docker (the first time the image is fetched)`)
   const directory = await mkdtemp(join(tmpdir(), 'login-stats-kafka-'))
-  const started: (StartedNetwork | StartedTestContainer)[] = []
+  const containers: StartedTestContainer[] = []
+  const networks: StartedNetwork[] = []
   const close = async () => {
-    // Containers first: a network in use cannot be removed.
-    const [network, ...containers] = started
-    await Promise.all(containers.map((container) => container.stop()))
-    await network?.stop()
+    // By force: a paused container does not stop by itself.
+    const remove = (id: string) => engine.container.getById(id).remove({ force: true, v: true })
+    await Promise.all(containers.map((container) => remove(container.getId())))
+    // A container that failed to start may still hold the network; Testcontainers removes both later.
+    await Promise.allSettled(networks.map((network) => network.stop()))
     await rm(directory, { recursive: true, force: true })
   }
   try {
     const addresses = await brokerAddresses(options.brokers ?? 1, engine.info.containerRuntime.host)
     const credentials = options.security === 'sasl_ssl' ? await credentialsFor(addresses, directory) : null
     const network = await new testcontainers.Network().start()
-    started.push(network)
+    networks.push(network)
     const clusterId = systemRandom.id()
     const outcomes = await Promise.allSettled(
       addresses.map(async (address) => {
@@ -61,7 +63,7 @@ export async function startDockerCluster(options: LocalKafkaOptions): Promise<Lo
           options,
         )
         const running = await container.withNetwork(network).start()
-        started.push(running)
+        containers.push(running)
         return dockerBroker(engine, running.getId(), address)
       }),
     )
@@ -101,9 +103,8 @@ async function brokerAddresses(count: number, engineHost: string): Promise<Broke
   }))
 }
 
-async function credentialsFor(addresses: readonly BrokerAddress[], directory: string): Promise<Credentials> {
-  const made = await makeCredentials('keytool', directory, addresses[0]?.clientHost ?? '127.0.0.1')
-  return made
+function credentialsFor(addresses: readonly BrokerAddress[], directory: string): Promise<Credentials> {
+  return makeCredentials('keytool', directory, addresses[0]?.clientHost ?? '127.0.0.1')
 }
 
 async function containerFor(

@@ -25,7 +25,7 @@ exec 4<&- </dev/null
 echo "$program" >&3
 (read -r line <&3; trap '' TERM; kill -KILL "$program") 2>/dev/null &
 watcher=$!
-wait "$program"
+wait "$program" 2>/dev/null
 code=$?
 kill "$watcher" 2>/dev/null
 if wait "$watcher" 2>/dev/null && [ -n "$directory" ]; then rm -rf -- "$directory"; fi
