@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ContainerRuntimeClient, StartedNetwork, StartedTestContainer } from 'testcontainers'
 import { systemClock } from '../system/clock.ts'
-import { systemRandom } from '../system/random.ts'
+import { argumentId } from './argument-id.ts'
 import { freePorts } from './free-ports.ts'
 import { type Credentials, makeCredentials } from './key-store.ts'
 import { ownKafka } from './own-kafka.ts'
@@ -51,7 +51,7 @@ export async function startDockerCluster(options: LocalKafkaOptions): Promise<Lo
     const credentials = options.security === 'sasl_ssl' ? await credentialsFor(addresses, directory) : null
     const network = await new testcontainers.Network().start()
     networks.push(network)
-    const clusterId = systemRandom.id()
+    const clusterId = argumentId()
     const outcomes = await Promise.allSettled(
       addresses.map(async (address) => {
         const container = await containerFor(

@@ -8,7 +8,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemRandom } from '../system/random.ts'
+import { argumentId } from './argument-id.ts'
 import { runCommand } from './command.ts'
 import { freePorts } from './free-ports.ts'
 import { findJava } from './java.ts'
@@ -82,7 +82,7 @@ async function prepareBrokers(
   credentials: Credentials | null,
   options: LocalKafkaOptions,
 ): Promise<JvmBroker[]> {
-  const clusterId = systemRandom.id()
+  const clusterId = argumentId()
   const javaArguments = [...jvmFlags[options.jvm ?? 'quick-start'], '-cp', join(jars, '*')]
   return Promise.all(
     addresses.map(async (address) => {

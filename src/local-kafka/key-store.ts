@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { systemRandom } from '../system/random.ts'
+import { argumentId } from './argument-id.ts'
 import { runCommand } from './command.ts'
 import type { SaslSslSettings } from './server-properties.ts'
 import type { SaslSslAccess } from './types.ts'
@@ -20,7 +20,7 @@ export async function makeCredentials(
   host: string,
 ): Promise<Credentials> {
   const keyStorePath = join(directory, 'broker.p12')
-  const keyStorePassword = systemRandom.id()
+  const keyStorePassword = argumentId()
   const store = [
     '-keystore',
     keyStorePath,
@@ -39,8 +39,8 @@ export async function makeCredentials(
   ])
   const caPath = join(directory, 'ca.pem')
   await run(keytool, ['-exportcert', '-rfc', ...store, '-file', caPath])
-  const admin = { username: 'admin', password: systemRandom.id() }
-  const application = { username: 'application', password: systemRandom.id() }
+  const admin = { username: 'admin', password: argumentId() }
+  const application = { username: 'application', password: argumentId() }
   return {
     settings: { keyStorePath, keyStorePassword, users: [admin, application] },
     access: { caPath, admin, application },
