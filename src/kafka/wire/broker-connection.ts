@@ -5,7 +5,9 @@
  *   1. A connection is opened once and lost once. What is lost stays lost: whoever needs one makes a new one.
  *   2. Answers come in the order of the requests, so after a time-out the connection is of no more use: it is lost.
  *   3. When it is lost, every request without an answer fails with OUTCOME_UNKNOWN: it may have taken effect.
- *   4. Nothing wakes up while nothing is to be done. kafkajs looks for pending requests 900 times a second once it has had an
+ *   4. A connection is replaced before the broker ends it, once all its answers are there. (kafkajs would authenticate anew on
+ *      the same one, at each request of a session's last ten seconds; brokers refuse that within a second of the last time.)
+ *   5. Nothing wakes up while nothing is to be done. kafkajs looks for pending requests 900 times a second once it has had an
  *      answer, and every 100 ms for time-outs; both are switched off.
  */
 import { getSystemErrorMap } from 'node:util'
@@ -50,6 +52,9 @@ interface Waiting {
 /** Brokers close what has been idle for 10 minutes. A request on its way at that moment would have an unknown outcome. */
 const maxIdleMs = 9 * 60 * 1000
 
+/** A request of the session's last moments might reach the broker after its end. */
+const usableShareOfSession = 0.85
+
 const systemErrorCodes = new Set([...getSystemErrorMap().values()].map(([code]) => code))
 
 export class BrokerConnection extends Connection {
@@ -60,6 +65,9 @@ export class BrokerConnection extends Connection {
   private lostBecause: Loss | null = null
   private rejectOpening: ((loss: Loss) => void) | null = null
   private lastUsedAt: number
+  private hasAnswered = false
+  private sessionUsableUntil = Number.POSITIVE_INFINITY
+  private readonly whenDrained: (() => void)[] = []
 
   constructor(options: BrokerConnectionOptions) {
     const { address, clientId, ssl, sasl, logger, socketFactory } = options
@@ -105,6 +113,8 @@ export class BrokerConnection extends Connection {
         })
         broker.connect().then(resolve, reject)
       })
+      const lifetimeMs = Number(this.sessionLifetime.toString())
+      if (lifetimeMs > 0) this.sessionUsableUntil = clock.monotonic() + lifetimeMs * usableShareOfSession
     } catch (error) {
       throw this.openingFailed(error)
     } finally {
@@ -113,22 +123,15 @@ export class BrokerConnection extends Connection {
     }
   }
 
-  /** Whether a request can be sent. A connection that has been idle for long is given up here. */
-  isUsable(): boolean {
+  /** Whether a request can be sent. If its time is over, the connection waits for its answers and is given up. */
+  async isUsable(): Promise<boolean> {
     if (this.lostBecause !== null) return false
-    const idleMs = this.options.clock.monotonic() - this.lastUsedAt
-    if (this.waiting.size === 0 && idleMs > maxIdleMs) this.lose({ detail: 'It was idle.' })
-    return this.lostBecause === null
-  }
-
-  /** Authenticates again where the session is about to end. Failures are those of `open`. */
-  async renewSession(): Promise<void> {
-    if (this.sasl === null || this.isAuthenticated()) return
-    try {
-      await this.authenticate()
-    } catch (error) {
-      throw this.openingFailed(error)
-    }
+    const { clock } = this.options
+    const idleUntil = this.waiting.size === 0 ? this.lastUsedAt + maxIdleMs : Number.POSITIVE_INFINITY
+    if (clock.monotonic() < Math.min(this.sessionUsableUntil, idleUntil)) return true
+    if (this.waiting.size > 0) await new Promise<void>((resolve) => this.whenDrained.push(resolve))
+    this.lose({ detail: 'Its time was over.' })
+    return false
   }
 
   supports({ apiKey, version }: RequestHeader): boolean {
@@ -162,6 +165,7 @@ export class BrokerConnection extends Connection {
     const waiting = [...this.waiting.values()]
     this.waiting.clear()
     for (const { operation, reject } of waiting) reject(this.failure('OUTCOME_UNKNOWN', operation, loss))
+    this.drained()
     this.rejectOpening?.(loss)
     this.requestQueue.rejectAll(new Error(loss.detail))
     this.requestQueue.destroy()
@@ -183,7 +187,9 @@ export class BrokerConnection extends Connection {
     // Requests are small and wait for one another's answers: without this, the kernel would hold them back to join them.
     this.socket?.setNoDelay(true)
     this.socket?.on('error', (error) => lost(`The connection failed: ${errorText(error)}.`, error))
-    this.socket?.on('end', () => lost('The broker has closed the connection.'))
+    this.socket?.on('end', () =>
+      this.lose({ detail: 'The broker has closed the connection.', ...this.refusalHint() }),
+    )
     this.socket?.on('close', () => lost('The connection was closed.'))
     return connecting
   }
@@ -208,7 +214,19 @@ export class BrokerConnection extends Connection {
       return
     }
     this.waiting.delete(correlationId)
+    this.hasAnswered = true
     waiting.resolve(payload)
+    if (this.waiting.size === 0) this.drained()
+  }
+
+  private drained(): void {
+    for (const resolve of this.whenDrained.splice(0)) resolve()
+  }
+
+  /** A listener that wants SASL says so by closing, at the first request that is not about it. */
+  private refusalHint(): { hint?: string } {
+    if (this.hasAnswered || this.sasl !== null || this.waiting.size === 0) return {}
+    return { hint: 'If this happens each time, the listener wants SASL: check the KAFKA_SASL_* settings.' }
   }
 
   private headerBytes(header: RequestHeader, correlationId: number, body: readonly Buffer[]): Buffer {

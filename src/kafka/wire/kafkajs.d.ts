@@ -94,6 +94,8 @@ declare module 'kafkajs/src/network/connection.js' {
     readonly connectionTimeout: number
     readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number } | undefined>> | null
     readonly socket: Socket | undefined
+    /** Milliseconds, as a 64-bit number; 0 if sessions do not end. */
+    readonly sessionLifetime: { toString(): string }
     readonly requestQueue: {
       readonly pending: readonly unknown[]
       scheduleCheckPendingRequests(): void
@@ -104,8 +106,6 @@ declare module 'kafkajs/src/network/connection.js' {
     constructor(options: ConnectionOptions)
     connect(): Promise<boolean>
     isConnected(): boolean
-    isAuthenticated(): boolean
-    authenticate(): Promise<void>
     nextCorrelationId(): number
     processData(chunk: Buffer): void
   }

@@ -58,10 +58,10 @@ export class Lane {
   }
 
   private async connected(): Promise<BrokerConnection> {
-    if (this.connection?.isUsable() !== true) this.connection = await this.options.connect()
-    const connection = this.connection
-    await connection.renewSession()
-    return connection
+    if (this.connection !== null && (await this.connection.isUsable())) return this.connection
+    this.connection = null
+    this.connection = await this.options.connect()
+    return this.connection
   }
 }
 
