@@ -7,6 +7,8 @@ import { systemRandom } from '../system/random.ts'
 import { runProgram } from './commands/program.ts'
 
 const standardError = 2
+/** As shells say it of a program that an interrupt has ended. */
+const interrupted = 130
 
 const { version }: { version: string } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -29,7 +31,15 @@ process.exitCode = await runProgram(
     random: systemRandom,
     createLog: ({ level, to }) =>
       createLogger(to === 'out' ? { level } : { level, destination: standardError }),
-    onTermination,
+    onTermination: (listener) => {
+      let isAsked = false
+      return onTermination((signal) => {
+        // A second signal means that waiting is no longer wanted.
+        if (isAsked) process.exit(interrupted)
+        isAsked = true
+        listener(signal)
+      })
+    },
   },
   version,
 )

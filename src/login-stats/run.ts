@@ -3,7 +3,7 @@ import type { EngineObserver } from '../streams/index.ts'
 import { describe } from '../streams/index.ts'
 import { keepAlive, onTermination } from '../system/process.ts'
 import type { Config } from './config/index.ts'
-import { openProcessor, topologyOf } from './processor.ts'
+import { openProcessor, type Processor, topologyOf } from './processor.ts'
 
 /**
  * Runs the processor until SIGINT or SIGTERM: stops intake, commits, leaves the group, closes the stores, and resolves. Rejects
@@ -12,23 +12,33 @@ import { openProcessor, topologyOf } from './processor.ts'
 export async function run(config: Config, log: Log, observer: EngineObserver = {}): Promise<void> {
   log.debug({ topology: describe(topologyOf(config)) }, 'Topology')
   const release = keepAlive()
-  const processor = await openProcessor(config, log, { ...logging(log), ...observer })
+  try {
+    const processor = await openProcessor(config, log, { ...logging(log), ...observer })
+    try {
+      await runUntilTerminated(processor, config, log)
+    } finally {
+      await processor.close()
+    }
+  } finally {
+    release()
+  }
+}
+
+async function runUntilTerminated({ streams }: Processor, config: Config, log: Log): Promise<void> {
   let isStopping = false
   const stopListening = onTermination((signal) => {
     // A second signal means that waiting is no longer wanted: what is uncommitted is read again by the next start.
     if (isStopping) process.exit(130)
     isStopping = true
     log.info({ signal }, 'Stopping')
-    processor.streams.stop()
+    streams.stop()
   })
   try {
     log.info({ appId: config.appId, brokers: config.brokers }, 'Starting')
-    await processor.streams.run()
+    await streams.run()
     log.info({}, 'Stopped; everything read is committed')
   } finally {
     stopListening()
-    await processor.close()
-    release()
   }
 }
 

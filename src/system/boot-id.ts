@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { systemRandom } from './random.ts'
 
 const linuxBootId = '/proc/sys/kernel/random/boot_id'
 
@@ -14,7 +14,7 @@ export async function bootId(): Promise<string> {
     () => '',
   )
   const id = found.trim()
-  return id === '' ? `unknown-${randomUUID()}` : id
+  return id === '' ? `unknown-${systemRandom.id()}` : id
 }
 
 async function bootSession(): Promise<string> {

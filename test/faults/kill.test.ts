@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
-import { type Instance, killAllInstances } from '../support/instance.ts'
+import { type Instance, killAllInstances, wipes } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
 
 let application: Application
@@ -19,7 +19,7 @@ function restoredRecords(instance: Instance): number {
 }
 
 function expectNoWipe(instance: Instance): void {
-  expect(instance.lines('The store is wiped and restored from the changelog')).toEqual([])
+  expect(wipes(instance)).toEqual([])
 }
 
 test('an instance that is killed five times at random moments under load counts exactly, and restores only the tail', async () => {

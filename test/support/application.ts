@@ -27,6 +27,7 @@ export class Application {
   readonly kafka: KafkaClient
   readonly stateDir: string
 
+  /** `settings` go before those of the application, KAFKA_BROKERS included. */
   constructor(name: string, settings: Readonly<Record<string, string>> = {}) {
     const prefix = uniquePrefix(name)
     this.stateDir = mkdtempSync(join(tmpdir(), `${prefix}-`))

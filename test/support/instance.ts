@@ -109,3 +109,10 @@ export class Instance {
 export async function killAllInstances(): Promise<void> {
   await Promise.all([...running].map((instance) => instance.kill()))
 }
+
+/** The stores that an instance has wiped: task and reason. */
+export function wipes(instance: Instance): { task: unknown; reason: unknown }[] {
+  return instance
+    .lines('The local store is wiped; it will be restored from the changelog')
+    .map(({ task, reason }) => ({ task, reason }))
+}

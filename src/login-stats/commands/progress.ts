@@ -18,10 +18,9 @@ export async function startProgress(context: CommandContext): Promise<Progress> 
       if (label !== nextLabel) {
         bar?.stop()
         const format = '{label} {bar} {percentage} % | {value} of {total} | {eta_formatted} left'
-        bar = new cliProgress.SingleBar(
-          { format, fps: 5, hideCursor: true },
-          cliProgress.Presets.shades_classic,
-        )
+        // The terminal's cursor and wrapping stay as they are: an interrupt could not put them back.
+        const options = { format, fps: 5, hideCursor: false, linewrap: true }
+        bar = new cliProgress.SingleBar(options, cliProgress.Presets.shades_classic)
         bar.start(total, done, { label: nextLabel.padEnd(12) })
         label = nextLabel
       }

@@ -63,15 +63,15 @@ export async function showTable(context: CommandContext, options: TableOptions):
     selection,
     options,
   )
-  let isStopped = false
-  const stopListening = context.onTermination(() => {
-    isStopped = true
-  })
-  const { clock } = context
-  let drawnAt = Number.NEGATIVE_INFINITY
-  try {
-    await withKafka(context, 'table', ({ config, kafka }) =>
-      followTable({
+  await withKafka(context, 'table', async ({ config, kafka }) => {
+    const { clock } = context
+    let drawnAt = Number.NEGATIVE_INFINITY
+    let isStopped = false
+    const stopListening = context.onTermination(() => {
+      isStopped = true
+    })
+    try {
+      await followTable({
         kafka,
         clock,
         topic: config.outputTopic,
@@ -86,12 +86,12 @@ export async function showTable(context: CommandContext, options: TableOptions):
           }
           return isStopped || (caughtUp && !options.watch)
         },
-      }),
-    )
-  } finally {
-    stopListening()
-    show.close()
-  }
+      })
+    } finally {
+      stopListening()
+      show.close()
+    }
+  })
 }
 
 type Rows = InstanceType<typeof import('../table-view/table-rows.ts').TableRows>

@@ -21,7 +21,7 @@ const kinds: readonly [Kind, ...Kind[]] = [
   () => null,
   () => '',
   (random, good) => good.slice(0, random.below(good.length)),
-  (random) => randomBytes(random),
+  (random) => noise(random),
   (_, good) => `[${good}]`,
   (_, good) => good.replaceAll('"', "'"),
   (random) => JSON.stringify(random.uint32()),
@@ -48,7 +48,7 @@ const kinds: readonly [Kind, ...Kind[]] = [
   (random, good) => withMember(good, 'app_version', `"${'9'.repeat(257 + random.below(1_000))}"`),
 ]
 
-function randomBytes(random: Xoshiro128): Buffer {
+function noise(random: Xoshiro128): Buffer {
   const bytes = Buffer.alloc(1 + random.below(300))
   for (let index = 0; index < bytes.length; index++) bytes[index] = random.below(256)
   // No JSON object starts so; else one run in very many would make a single valid value.

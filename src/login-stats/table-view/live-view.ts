@@ -27,7 +27,9 @@ export class LiveView {
 
   /** What a frame may take: the last line stays free, so that drawing never scrolls. */
   get size(): { readonly columns: number; readonly lines: number } {
-    const { columns = usualColumns, rows = usualRows } = this.#screen
+    // A terminal that does not know its size says 0.
+    const columns = this.#screen.columns || usualColumns
+    const rows = this.#screen.rows || usualRows
     return { columns, lines: Math.max(1, rows - 1) }
   }
 

@@ -6,7 +6,7 @@ import type { DimensionRows, KeyedRow } from './table-rows.ts'
 export type Colours = ReturnType<typeof pc.createColors>
 
 export interface RenderOptions {
-  /** Width in characters; no line is wider. */
+  /** Width in characters; no line is wider, unless this is below 20. */
   readonly columns: number
   /** Height in lines; null: as many as there are. */
   readonly lines: number | null
@@ -54,7 +54,7 @@ interface Layout {
 /** The same columns for all dimensions, so that they stand below one another. */
 function layOut(blocks: readonly DimensionRows[], names: readonly string[], columns: number): Layout {
   const rows = blocks.flatMap((block) => block.rows)
-  const widthOf = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length))
+  const widthOf = (texts: readonly string[]) => Math.max(0, ...texts.map(roomFor))
   const countWidth = 2 + widthOf(['count', ...rows.map(({ count }) => number(count))])
   const longest = widthOf([...blocks.map(({ dimension }) => dimension), ...rows.map(({ value }) => value)])
   const room = columns - countWidth
@@ -144,6 +144,11 @@ function later(a: string, b: string): string {
 
 function readable(time: string): string {
   return `${time.slice(0, 19).replace('T', ' ')} UTC`
+}
+
+/** At the most: characters of some scripts are two columns wide. */
+function roomFor(text: string): number {
+  return /[\u1100-\uffff]/.test(text) ? 2 * text.length : text.length
 }
 
 /** The styled text if its plain form fits, else the plain form, cut. */

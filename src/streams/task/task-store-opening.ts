@@ -30,9 +30,6 @@ export function openTaskStore(
     ...(node.indexKeyOf === undefined ? {} : { indexKeyOf: node.indexKeyOf }),
     // Beyond that the changelog may have forgotten deletions that the store has not seen.
     maxAgeMs: catalog.deleteRetentionMs(changelog.topic),
-    onWipe: (reason, detail) => {
-      log.warn({ reason, detail }, 'The store is wiped and restored from the changelog')
-      observer.storeWiped?.(taskId, reason, detail)
-    },
+    onWipe: (reason, detail) => observer.storeWiped?.(taskId, reason, detail),
   })
 }

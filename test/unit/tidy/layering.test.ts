@@ -32,7 +32,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ports: ['errors.ts'],
   streams: ['bytes', 'errors.ts', 'ports'],
   kafka: ['bytes', 'errors.ts', 'ports'],
-  system: ['errors.ts', 'ports'],
+  system: ['bytes', 'errors.ts', 'ports'],
   'local-kafka': ['errors.ts', 'ports', 'system'],
   verify: ['errors.ts', 'ports', 'system'],
   'login-stats': ['bytes', 'errors.ts', 'ports', 'streams', 'kafka', 'system', 'local-kafka', 'verify'],
