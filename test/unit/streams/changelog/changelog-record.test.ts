@@ -1,0 +1,82 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { RecordView } from '../../../../src/ports/kafka.ts'
+import {
+  dataRecordKey,
+  decodeChangelogRecord,
+  encodeMeta,
+  metaRecordKey,
+} from '../../../../src/streams/changelog/changelog-record.ts'
+import type { CommitMeta } from '../../../../src/streams/store/types.ts'
+
+const place = { topic: 'changelog', partition: 0 }
+
+function record(key: Buffer | null, value: Buffer | null): RecordView {
+  return {
+    offset: 7,
+    timestamp: 0,
+    bytes: Buffer.alloc(0),
+    keyStart: 0,
+    keyEnd: 0,
+    valueStart: 0,
+    valueEnd: 0,
+    key: () => key,
+    value: () => value,
+    headers: () => [],
+  }
+}
+
+const meta: CommitMeta = {
+  version: 1,
+  fingerprint: { DIMENSIONS: 'locale' },
+  topicIds: { logins: 'abc' },
+  inputOffsets: { partials: 12 },
+  counted: { logins: { 0: 5 } },
+  streamTime: null,
+}
+
+describe('a changelog record', () => {
+  test('of any key and value is read as it was written, and is never taken for a meta record', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.option(fc.uint8Array()), (key, value) => {
+        const bytes = value === null ? null : Buffer.from(value)
+        const decoded = decodeChangelogRecord(record(dataRecordKey(Buffer.from(key)), bytes), place)
+        expect(decoded).toEqual({ kind: 'data', write: { key: Buffer.from(key), value: bytes } })
+      }),
+    )
+  })
+
+  test('holds a copy, not a view of the fetched bytes', () => {
+    const value = Buffer.from('before')
+    const decoded = decodeChangelogRecord(record(dataRecordKey(Buffer.from('k')), value), place)
+    value.fill(0)
+    expect(decoded).toEqual({ kind: 'data', write: { key: Buffer.from('k'), value: Buffer.from('before') } })
+  })
+
+  test('with the meta key is the meta of a commit', () => {
+    expect(decodeChangelogRecord(record(metaRecordKey, encodeMeta(meta)), place)).toEqual({
+      kind: 'meta',
+      meta,
+    })
+  })
+
+  test('of a newer format is refused', () => {
+    const newer = Buffer.from(JSON.stringify({ ...meta, version: 2 }))
+    expect(() => decodeChangelogRecord(record(metaRecordKey, newer), place)).toThrow(
+      expect.objectContaining({ code: 'FORMAT_TOO_NEW' }),
+    )
+  })
+
+  test.each([
+    ['no key', null],
+    ['an empty key', Buffer.alloc(0)],
+    ['a key of another kind', Buffer.from([2, 3])],
+  ])('that has %s is named as foreign, with its place', (_what, key) => {
+    expect(() => decodeChangelogRecord(record(key, Buffer.from('x')), place)).toThrow(
+      expect.objectContaining({
+        code: 'CORRUPT_BATCH',
+        details: expect.objectContaining({ topic: 'changelog', offset: 7 }),
+      }),
+    )
+  })
+})
