@@ -15,7 +15,7 @@ async function snappyBlock(block: Buffer): Promise<Buffer> {
 
 /** As Java clients write it: a header of 16 bytes, then blocks that each begin with their length. */
 async function snappyFrames(): Promise<Buffer> {
-  const parts = [Buffer.from([130, 83, 78, 65, 80, 80, 89, 0, 0, 0, 0, 1, 0, 0, 0, 1])]
+  const parts: Buffer[] = [Buffer.from([130, 83, 78, 65, 80, 80, 89, 0, 0, 0, 0, 1, 0, 0, 0, 1])]
   for (const block of [bytes.subarray(0, 4000), bytes.subarray(4000)]) {
     const compressed = await snappyBlock(block)
     const length = Buffer.alloc(4)
