@@ -1,0 +1,515 @@
+/**
+ * The group coordinator, classic protocol:
+ *
+ *     empty --join--> preparing --all joined, or time-out--> completing --leader's plan--> stable
+ *                         ^-------- a member joins, leaves, or is not heard of --------------+
+ *
+ * A static member (one with an instance id) that joins again without a member id takes its old place under a new id; the old id is
+ * fenced. In a stable group that needs no rebalance.
+ */
+import { type Apis, kafkaError as k } from '../../../src/kafka/wire/wire.ts'
+import type { EventQueue, ScheduledEvent } from '../event-queue.ts'
+import type { SeededRandom } from '../random.ts'
+
+type Request<A extends keyof Apis> = Apis[A]['request']
+type Answer<A extends keyof Apis> = Apis[A]['answer']
+type Respond<A extends keyof Apis> = (answer: Answer<A>) => void
+
+interface Member {
+  memberId: string
+  readonly instanceId: string | null
+  sessionTimeoutMs: number
+  rebalanceTimeoutMs: number
+  metadata: Buffer
+  assignment: Buffer
+  joining: Respond<'JoinGroup'> | null
+  syncing: Respond<'SyncGroup'> | null
+  session: ScheduledEvent | null
+}
+
+interface CommittedOffset {
+  readonly offset: number
+  readonly metadata: string
+}
+
+interface Group {
+  readonly groupId: string
+  state: 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable'
+  generationId: number
+  protocolType: string
+  protocolName: string
+  leaderId: string | null
+  members: Map<string, Member>
+  statics: Map<string, string>
+  /** Ids given to members that must come back with them. */
+  pendingIds: Map<string, ScheduledEvent>
+  rebalanceTimer: ScheduledEvent | null
+  syncTimer: ScheduledEvent | null
+  isInitialDelay: boolean
+  readonly offsets: Map<string, CommittedOffset>
+  /** Offsets of transactions that are not over, by producer. */
+  readonly pendingOffsets: Map<bigint, Map<string, CommittedOffset>>
+}
+
+export interface GroupSettings {
+  readonly initialRebalanceDelayMs: number
+  readonly minSessionTimeoutMs: number
+  readonly maxSessionTimeoutMs: number
+}
+
+const nothing = Buffer.alloc(0)
+
+export class GroupCoordinator {
+  readonly #queue: EventQueue
+  readonly #random: SeededRandom
+  readonly #settings: GroupSettings
+  readonly #groups = new Map<string, Group>()
+  #rebalances = 0
+
+  constructor(queue: EventQueue, random: SeededRandom, settings: GroupSettings) {
+    this.#queue = queue
+    this.#random = random
+    this.#settings = settings
+  }
+
+  /** Rebalances completed so far. */
+  get rebalances(): number {
+    return this.#rebalances
+  }
+
+  join(request: Request<'JoinGroup'>, respond: Respond<'JoinGroup'>): void {
+    const { groupId, memberId, instanceId, sessionTimeoutMs } = request
+    const refuse = (errorCode: number, newId = memberId) =>
+      respond({ errorCode, generationId: -1, protocolName: '', leaderId: '', memberId: newId, members: [] })
+    const { minSessionTimeoutMs, maxSessionTimeoutMs } = this.#settings
+    if (sessionTimeoutMs < minSessionTimeoutMs || sessionTimeoutMs > maxSessionTimeoutMs)
+      return refuse(k.INVALID_SESSION_TIMEOUT)
+    const group = this.#groups.get(groupId) ?? this.#newGroup(groupId)
+    if (group.members.size > 0 && !speaksItsProtocol(group, request))
+      return refuse(k.INCONSISTENT_GROUP_PROTOCOL)
+    if (memberId === '') {
+      const newId = `${instanceId ?? 'member'}-${this.#random.id()}`
+      if (instanceId === null) {
+        const expiry = this.#queue.after(sessionTimeoutMs, () => {
+          group.pendingIds.delete(newId)
+          this.#completeJoinIfAll(group)
+        })
+        group.pendingIds.set(newId, expiry)
+        return refuse(k.MEMBER_ID_REQUIRED, newId)
+      }
+      const oldId = group.statics.get(instanceId)
+      if (oldId !== undefined) return this.#replaceStatic(group, oldId, newId, request, respond)
+      return this.#addMember(group, newId, request, respond)
+    }
+    const pending = group.pendingIds.get(memberId)
+    if (pending !== undefined) {
+      pending.isCancelled = true
+      group.pendingIds.delete(memberId)
+      return this.#addMember(group, memberId, request, respond)
+    }
+    const problem = checkMember(group, memberId, instanceId)
+    if (problem !== k.NONE) return refuse(problem)
+    this.#rejoin(group, group.members.get(memberId) as Member, request, respond)
+  }
+
+  #rejoin(group: Group, member: Member, request: Request<'JoinGroup'>, respond: Respond<'JoinGroup'>): void {
+    const metadata = request.protocols[0]?.metadata ?? nothing
+    const isSame = member.metadata.equals(metadata)
+    const isLeader = group.leaderId === member.memberId
+    const asBefore =
+      (group.state === 'CompletingRebalance' && isSame) || (group.state === 'Stable' && isSame && !isLeader)
+    if (asBefore) {
+      this.#heard(group, member)
+      respond(this.#joined(group, member))
+      return
+    }
+    this.#update(member, request, respond)
+    if (group.state === 'PreparingRebalance') this.#completeJoinIfAll(group)
+    else this.#prepareRebalance(group)
+  }
+
+  #addMember(
+    group: Group,
+    memberId: string,
+    request: Request<'JoinGroup'>,
+    respond: Respond<'JoinGroup'>,
+  ): void {
+    if (group.members.size === 0) {
+      group.protocolType = request.protocolType
+      group.protocolName = request.protocols[0]?.name ?? ''
+    }
+    const { instanceId } = request
+    const member: Member = {
+      memberId,
+      instanceId,
+      sessionTimeoutMs: 0,
+      rebalanceTimeoutMs: 0,
+      metadata: nothing,
+      assignment: nothing,
+      joining: null,
+      syncing: null,
+      session: null,
+    }
+    this.#update(member, request, respond)
+    group.members.set(memberId, member)
+    if (instanceId !== null) group.statics.set(instanceId, memberId)
+    group.leaderId ??= memberId
+    if (group.state === 'PreparingRebalance') this.#completeJoinIfAll(group)
+    else this.#prepareRebalance(group)
+  }
+
+  #update(member: Member, request: Request<'JoinGroup'>, respond: Respond<'JoinGroup'>): void {
+    member.sessionTimeoutMs = request.sessionTimeoutMs
+    member.rebalanceTimeoutMs = request.rebalanceTimeoutMs
+    member.metadata = request.protocols[0]?.metadata ?? nothing
+    member.joining = respond
+    if (member.session !== null) member.session.isCancelled = true
+  }
+
+  #replaceStatic(
+    group: Group,
+    oldId: string,
+    newId: string,
+    request: Request<'JoinGroup'>,
+    respond: Respond<'JoinGroup'>,
+  ): void {
+    const old = group.members.get(oldId) as Member
+    const leaderBefore = group.leaderId ?? ''
+    group.members.delete(oldId)
+    if (old.session !== null) old.session.isCancelled = true
+    old.joining?.(noJoin(k.FENCED_INSTANCE_ID, oldId))
+    old.syncing?.({ errorCode: k.FENCED_INSTANCE_ID, assignment: nothing })
+    const member: Member = { ...old, memberId: newId, joining: null, syncing: null, session: null }
+    group.members.set(newId, member)
+    if (member.instanceId !== null) group.statics.set(member.instanceId, newId)
+    if (group.leaderId === oldId) group.leaderId = newId
+    this.#update(member, request, respond)
+    if (group.state === 'Stable') {
+      member.joining = null
+      this.#heard(group, member)
+      // It is told the leader of before, even if that was itself: then it is a follower for once.
+      respond({ ...this.#joined(group, member), leaderId: leaderBefore, members: [] })
+    } else if (group.state === 'PreparingRebalance') this.#completeJoinIfAll(group)
+    else this.#prepareRebalance(group)
+  }
+
+  sync(request: Request<'SyncGroup'>, respond: Respond<'SyncGroup'>): void {
+    const group = this.#groups.get(request.groupId)
+    const problem = this.#checkGeneration(group, request)
+    if (group === undefined || problem !== k.NONE) {
+      respond({ errorCode: problem, assignment: nothing })
+      return
+    }
+    const member = group.members.get(request.memberId) as Member
+    if (group.state === 'PreparingRebalance') {
+      respond({ errorCode: k.REBALANCE_IN_PROGRESS, assignment: nothing })
+    } else if (group.state === 'Stable') {
+      this.#heard(group, member)
+      respond({ errorCode: k.NONE, assignment: member.assignment })
+    } else {
+      member.syncing = respond
+      if (member.memberId === group.leaderId) this.#takePlan(group, request.assignments)
+    }
+  }
+
+  #takePlan(group: Group, assignments: Request<'SyncGroup'>['assignments']): void {
+    if (group.syncTimer !== null) group.syncTimer.isCancelled = true
+    for (const member of group.members.values()) member.assignment = nothing
+    for (const { memberId, assignment } of assignments) {
+      const member = group.members.get(memberId)
+      if (member !== undefined) member.assignment = assignment
+    }
+    group.state = 'Stable'
+    this.#rebalances++
+    for (const member of group.members.values()) {
+      const { syncing } = member
+      if (syncing === null) continue
+      member.syncing = null
+      this.#heard(group, member)
+      syncing({ errorCode: k.NONE, assignment: member.assignment })
+    }
+  }
+
+  heartbeat(request: Request<'Heartbeat'>): number {
+    const group = this.#groups.get(request.groupId)
+    const problem = this.#checkGeneration(group, request)
+    if (group === undefined || problem !== k.NONE) return problem
+    this.#heard(group, group.members.get(request.memberId) as Member)
+    return group.state === 'PreparingRebalance' ? k.REBALANCE_IN_PROGRESS : k.NONE
+  }
+
+  leave({ groupId, members }: Request<'LeaveGroup'>): Answer<'LeaveGroup'> {
+    const group = this.#groups.get(groupId)
+    const answers = members.map(({ memberId, instanceId }) => ({
+      memberId,
+      errorCode: group === undefined ? k.UNKNOWN_MEMBER_ID : this.#leaveOne(group, memberId, instanceId),
+    }))
+    return { errorCode: k.NONE, members: answers }
+  }
+
+  #leaveOne(group: Group, memberId: string, instanceId: string | null): number {
+    const pending = group.pendingIds.get(memberId)
+    if (pending !== undefined) {
+      pending.isCancelled = true
+      group.pendingIds.delete(memberId)
+      this.#completeJoinIfAll(group)
+      return k.NONE
+    }
+    const byInstance = instanceId === null ? undefined : group.statics.get(instanceId)
+    const leaving = memberId === '' ? byInstance : memberId
+    if (leaving === undefined) return k.UNKNOWN_MEMBER_ID
+    const problem = checkMember(group, leaving, instanceId)
+    if (problem === k.NONE) this.#remove(group, group.members.get(leaving) as Member)
+    return problem
+  }
+
+  /** Whether offsets may be committed by this member of this generation. */
+  checkCommit(request: {
+    groupId: string
+    generationId: number
+    memberId: string
+    instanceId: string | null
+  }): number {
+    const group = this.#groups.get(request.groupId)
+    const isNobody =
+      request.generationId < 0 && request.memberId === '' && (group === undefined || group.members.size === 0)
+    return isNobody ? k.NONE : this.#checkGeneration(group, request)
+  }
+
+  #checkGeneration(
+    group: Group | undefined,
+    request: { generationId: number; memberId: string; instanceId: string | null },
+  ): number {
+    if (group === undefined) return k.UNKNOWN_MEMBER_ID
+    const problem = checkMember(group, request.memberId, request.instanceId)
+    if (problem !== k.NONE) return problem
+    return request.generationId === group.generationId ? k.NONE : k.ILLEGAL_GENERATION
+  }
+
+  /** Offsets of a transaction, which count once it is committed. */
+  addPendingOffsets(
+    groupId: string,
+    producerId: bigint,
+    offsets: ReadonlyMap<string, CommittedOffset>,
+  ): void {
+    const group = this.#groups.get(groupId) ?? this.#newGroup(groupId)
+    const pending = group.pendingOffsets.get(producerId) ?? new Map()
+    for (const [partition, offset] of offsets) pending.set(partition, offset)
+    group.pendingOffsets.set(producerId, pending)
+  }
+
+  endTransaction(groupId: string, producerId: bigint, commit: boolean): void {
+    const group = this.#groups.get(groupId)
+    const pending = group?.pendingOffsets.get(producerId)
+    if (group === undefined || pending === undefined) return
+    group.pendingOffsets.delete(producerId)
+    if (commit) for (const [partition, offset] of pending) group.offsets.set(partition, offset)
+  }
+
+  committed(groupId: string, partition: string): CommittedOffset | null {
+    return this.#groups.get(groupId)?.offsets.get(partition) ?? null
+  }
+
+  hasPendingOffset(groupId: string, partition: string): boolean {
+    const group = this.#groups.get(groupId)
+    if (group === undefined) return false
+    for (const pending of group.pendingOffsets.values()) if (pending.has(partition)) return true
+    return false
+  }
+
+  describe(groupId: string): Answer<'DescribeGroups'> {
+    const group = this.#groups.get(groupId)
+    if (group === undefined) return { errorCode: k.NONE, state: 'Dead', members: [] }
+    const members = [...group.members.keys()].map((memberId) => ({ memberId, clientId: '', clientHost: '' }))
+    return { errorCode: k.NONE, state: group.state, members }
+  }
+
+  delete(groupId: string): number {
+    const group = this.#groups.get(groupId)
+    if (group === undefined) return k.GROUP_ID_NOT_FOUND
+    if (group.members.size > 0) return k.NON_EMPTY_GROUP
+    this.#groups.delete(groupId)
+    return k.NONE
+  }
+
+  /** Makes the group rebalance, as a member that joins and goes would. */
+  rebalance(groupId: string): void {
+    const group = this.#groups.get(groupId)
+    if (group !== undefined && group.state === 'Stable') this.#prepareRebalance(group)
+  }
+
+  /**
+   * The coordinator has moved: requests that were held back are never answered, and sessions start anew. A rebalance under way
+   * begins again.
+   */
+  moveCoordinator(groupId: string): void {
+    const group = this.#groups.get(groupId)
+    if (group === undefined) return
+    for (const member of group.members.values()) {
+      member.joining = null
+      member.syncing = null
+      this.#heard(group, member)
+    }
+    if (group.state === 'CompletingRebalance') this.#prepareRebalance(group)
+  }
+
+  #newGroup(groupId: string): Group {
+    const group: Group = {
+      groupId,
+      state: 'Empty',
+      generationId: 0,
+      protocolType: '',
+      protocolName: '',
+      leaderId: null,
+      members: new Map(),
+      statics: new Map(),
+      pendingIds: new Map(),
+      rebalanceTimer: null,
+      syncTimer: null,
+      isInitialDelay: false,
+      offsets: new Map(),
+      pendingOffsets: new Map(),
+    }
+    this.#groups.set(groupId, group)
+    return group
+  }
+
+  #heard(group: Group, member: Member): void {
+    if (member.session !== null) member.session.isCancelled = true
+    member.session = this.#queue.after(member.sessionTimeoutMs, () => {
+      if (group.members.get(member.memberId) === member && member.joining === null)
+        this.#remove(group, member)
+    })
+  }
+
+  #remove(group: Group, member: Member): void {
+    if (member.session !== null) member.session.isCancelled = true
+    group.members.delete(member.memberId)
+    if (member.instanceId !== null) group.statics.delete(member.instanceId)
+    if (group.leaderId === member.memberId) {
+      const joined = [...group.members.values()].find(({ joining }) => joining !== null)
+      group.leaderId = (joined ?? [...group.members.values()][0])?.memberId ?? null
+    }
+    member.joining?.(noJoin(k.UNKNOWN_MEMBER_ID, member.memberId))
+    member.syncing?.({ errorCode: k.UNKNOWN_MEMBER_ID, assignment: nothing })
+    if (group.state === 'PreparingRebalance') this.#completeJoinIfAll(group)
+    else this.#prepareRebalance(group)
+  }
+
+  #prepareRebalance(group: Group): void {
+    for (const member of group.members.values()) {
+      const { syncing } = member
+      member.syncing = null
+      if (syncing === null) continue
+      this.#heard(group, member)
+      syncing({ errorCode: k.REBALANCE_IN_PROGRESS, assignment: nothing })
+    }
+    if (group.syncTimer !== null) group.syncTimer.isCancelled = true
+    group.isInitialDelay = group.state === 'Empty' && this.#settings.initialRebalanceDelayMs > 0
+    group.state = 'PreparingRebalance'
+    this.#startRebalanceTimer(group)
+    this.#completeJoinIfAll(group)
+  }
+
+  #startRebalanceTimer(group: Group): void {
+    if (group.rebalanceTimer !== null) group.rebalanceTimer.isCancelled = true
+    const longest = Math.max(0, ...[...group.members.values()].map((member) => member.rebalanceTimeoutMs))
+    const delayMs = group.isInitialDelay ? this.#settings.initialRebalanceDelayMs : longest
+    group.rebalanceTimer = this.#queue.after(delayMs, () => {
+      group.isInitialDelay = false
+      this.#completeJoin(group)
+    })
+  }
+
+  #completeJoinIfAll(group: Group): void {
+    if (group.state !== 'PreparingRebalance' || group.isInitialDelay || group.pendingIds.size > 0) return
+    for (const { joining } of group.members.values()) if (joining === null) return
+    this.#completeJoin(group)
+  }
+
+  #completeJoin(group: Group): void {
+    if (group.state !== 'PreparingRebalance') return
+    if (group.rebalanceTimer !== null) group.rebalanceTimer.isCancelled = true
+    for (const member of [...group.members.values()]) {
+      // A static member that has not come back keeps its place until its session times out.
+      if (member.joining !== null || member.instanceId !== null) continue
+      if (member.session !== null) member.session.isCancelled = true
+      group.members.delete(member.memberId)
+    }
+    const members = [...group.members.values()]
+    if (members.length === 0) {
+      group.generationId++
+      group.state = 'Empty'
+      group.leaderId = null
+      return
+    }
+    const leader = group.members.get(group.leaderId ?? '')
+    if (leader === undefined || leader.joining === null) {
+      const joined = members.find(({ joining }) => joining !== null)
+      if (joined === undefined) {
+        this.#startRebalanceTimer(group)
+        return
+      }
+      group.leaderId = joined.memberId
+    }
+    group.generationId++
+    group.state = 'CompletingRebalance'
+    for (const member of members) {
+      const { joining } = member
+      member.joining = null
+      if (joining === null) continue
+      this.#heard(group, member)
+      joining(this.#joined(group, member))
+    }
+    this.#startSyncTimer(group)
+  }
+
+  /** Whoever has joined must also ask for its part. */
+  #startSyncTimer(group: Group): void {
+    const longest = Math.max(...[...group.members.values()].map((member) => member.rebalanceTimeoutMs))
+    group.syncTimer = this.#queue.after(longest, () => {
+      if (group.state !== 'CompletingRebalance') return
+      const late = [...group.members.values()].filter(({ syncing }) => syncing === null)
+      for (const member of late) {
+        if (group.members.has(member.memberId)) this.#remove(group, member)
+      }
+    })
+  }
+
+  #joined(group: Group, member: Member): Answer<'JoinGroup'> {
+    const isLeader = group.leaderId === member.memberId
+    const members = [...group.members.values()].map(({ memberId, instanceId, metadata }) => ({
+      memberId,
+      instanceId,
+      metadata,
+    }))
+    return {
+      errorCode: k.NONE,
+      generationId: group.generationId,
+      protocolName: group.protocolName,
+      leaderId: group.leaderId ?? '',
+      memberId: member.memberId,
+      members: isLeader ? members : [],
+    }
+  }
+}
+
+function speaksItsProtocol(group: Group, request: Request<'JoinGroup'>): boolean {
+  return (
+    request.protocolType === group.protocolType &&
+    request.protocols.some(({ name }) => name === group.protocolName)
+  )
+}
+
+function checkMember(group: Group, memberId: string, instanceId: string | null): number {
+  if (instanceId !== null) {
+    const current = group.statics.get(instanceId)
+    if (current === undefined) return k.UNKNOWN_MEMBER_ID
+    if (current !== memberId) return k.FENCED_INSTANCE_ID
+  }
+  return group.members.has(memberId) ? k.NONE : k.UNKNOWN_MEMBER_ID
+}
+
+function noJoin(errorCode: number, memberId: string): Answer<'JoinGroup'> {
+  return { errorCode, generationId: -1, protocolName: '', leaderId: '', memberId, members: [] }
+}

@@ -1,0 +1,252 @@
+/**
+ * One partition: its batches, what the producers have written, which transactions are open, and which were aborted.
+ *
+ * Every replica is in sync: the high watermark is the end of the log.
+ */
+import { kafkaError } from '../../../src/kafka/wire/wire.ts'
+import {
+  hasGoodChecksum,
+  markerBatch,
+  maxTimestamp,
+  placed,
+  recordsIn,
+  type StoredBatch,
+  withRecords,
+} from './batches.ts'
+
+interface ProducerState {
+  epoch: number
+  /** The last five batches, as a leader remembers them to know duplicates. */
+  batches: { readonly firstSequence: number; readonly lastSequence: number; readonly baseOffset: number }[]
+  /** First offset of the open transaction. */
+  openSince: number | null
+}
+
+interface AbortedTransaction {
+  readonly producerId: bigint
+  readonly firstOffset: number
+  readonly lastOffset: number
+}
+
+const rememberedBatches = 5
+const sequenceModulus = 2 ** 31
+const timestampAheadMs = 3_600_000
+const invalidTimestamp = 32
+
+export class PartitionLog {
+  readonly topic: string
+  readonly partition: number
+  batches: StoredBatch[] = []
+  aborted: AbortedTransaction[] = []
+  logStart = 0
+  end = 0
+  /** Called when a reader may see more. */
+  onMove: () => void = () => {}
+  readonly #producers = new Map<bigint, ProducerState>()
+
+  constructor(topic: string, partition: number) {
+    this.topic = topic
+    this.partition = partition
+  }
+
+  /** The first offset of the oldest open transaction, or the end. */
+  get lastStable(): number {
+    let stable = this.end
+    for (const { openSince } of this.#producers.values())
+      if (openSince !== null && openSince < stable) stable = openSince
+    return stable
+  }
+
+  hasOpenTransaction(producerId: bigint): boolean {
+    return this.#producers.get(producerId)?.openSince != null
+  }
+
+  /** Appends a produced batch, unless the producer's state forbids it. Error code 0: written, now or before. */
+  append(
+    bytes: Buffer,
+    limits: { readonly maxBytes: number; readonly now: number },
+  ): { errorCode: number; baseOffset: number } {
+    const refused = (errorCode: number) => ({ errorCode, baseOffset: -1 })
+    if (bytes.length > limits.maxBytes) return refused(kafkaError.MESSAGE_TOO_LARGE)
+    if (!hasGoodChecksum(bytes)) return refused(kafkaError.CORRUPT_MESSAGE)
+    if (maxTimestamp(bytes) > limits.now + timestampAheadMs) return refused(invalidTimestamp)
+    const batch = placed(bytes, this.end)
+    if (batch.producerId >= 0n) {
+      const known = this.#producers.get(batch.producerId)
+      const verdict = judge(known, batch)
+      if (verdict.kind === 'refused') return refused(verdict.errorCode)
+      if (verdict.kind === 'duplicate') return { errorCode: 0, baseOffset: verdict.baseOffset }
+      this.#note(known, batch)
+    }
+    this.batches.push(batch)
+    this.end = batch.lastOffset + 1
+    this.onMove()
+    return { errorCode: 0, baseOffset: batch.baseOffset }
+  }
+
+  #note(known: ProducerState | undefined, batch: StoredBatch): void {
+    const isSameEpoch = known !== undefined && known.epoch === batch.producerEpoch
+    const before = isSameEpoch ? known.batches : []
+    const { baseSequence: firstSequence, lastSequence, baseOffset } = batch
+    this.#producers.set(batch.producerId, {
+      epoch: batch.producerEpoch,
+      batches: [...before, { firstSequence, lastSequence, baseOffset }].slice(-rememberedBatches),
+      openSince: known?.openSince ?? (batch.isTransactional ? baseOffset : null),
+    })
+  }
+
+  /** Ends the open transaction of a producer, and fences its older epochs. */
+  writeMarker(marker: {
+    producerId: bigint
+    producerEpoch: number
+    commit: boolean
+    timestamp: number
+  }): void {
+    const known = this.#producers.get(marker.producerId)
+    if (known !== undefined && known.epoch > marker.producerEpoch) return
+    const batch = markerBatch(this.end, marker)
+    this.batches.push(batch)
+    this.end = batch.lastOffset + 1
+    const firstOffset = known?.openSince ?? null
+    if (firstOffset !== null && !marker.commit) {
+      this.aborted.push({ producerId: marker.producerId, firstOffset, lastOffset: batch.lastOffset })
+    }
+    const isSameEpoch = known?.epoch === marker.producerEpoch
+    this.#producers.set(marker.producerId, {
+      epoch: marker.producerEpoch,
+      batches: isSameEpoch ? known.batches : [],
+      openSince: null,
+    })
+    this.onMove()
+  }
+
+  /**
+   * What a `read_committed` fetch gives from an offset: whole batches below the last stable offset, the last of them cut off at
+   * `maxBytes`; the first one whole if `atLeastOne`.
+   */
+  read(offset: number, maxBytes: number, atLeastOne: boolean) {
+    const { lastStable } = this
+    const from = this.#indexOf(offset)
+    const pieces: Buffer[] = []
+    let size = 0
+    let next = offset
+    for (let index = from; index < this.batches.length; index++) {
+      const { bytes, lastOffset } = this.batches[index] as StoredBatch
+      if (lastOffset >= lastStable) break
+      if (size + bytes.length > maxBytes && !(atLeastOne && size === 0)) {
+        if (maxBytes > size) pieces.push(bytes.subarray(0, maxBytes - size))
+        break
+      }
+      pieces.push(bytes)
+      size += bytes.length
+      next = lastOffset + 1
+    }
+    const upTo = Math.max(next, this.batches[from]?.lastOffset ?? next)
+    const abortedTransactions = this.aborted
+      .filter(({ firstOffset, lastOffset }) => lastOffset >= offset && firstOffset < upTo)
+      .map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
+    const [only = Buffer.alloc(0)] = pieces
+    return { records: pieces.length <= 1 ? only : Buffer.concat(pieces), abortedTransactions }
+  }
+
+  /** Index of the first batch that reaches `offset`. */
+  #indexOf(offset: number): number {
+    let low = 0
+    let high = this.batches.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.batches[middle] as StoredBatch).lastOffset < offset) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  deleteBelow(offset: number): number {
+    const wanted = offset === -1 ? this.end : offset
+    if (wanted > this.end || wanted < 0) return kafkaError.OFFSET_OUT_OF_RANGE
+    this.logStart = Math.max(this.logStart, wanted)
+    this.batches = this.batches.filter(({ lastOffset }) => lastOffset >= this.logStart)
+    this.aborted = this.aborted.filter(({ lastOffset }) => lastOffset >= this.logStart)
+    return 0
+  }
+
+  /**
+   * Compacts what is stable, but for the last `kept` batches: of each key the last record stays, aborted records go. A batch
+   * without records goes too, unless it is the last of its producer, whose sequence must not be forgotten. With
+   * `deletesTombstones` deletions go, and markers of which no batch is left.
+   */
+  compact(kept: number, deletesTombstones: boolean): void {
+    const { lastStable } = this
+    const end = Math.max(0, this.batches.length - kept)
+    const cleaned = this.batches.slice(0, end).filter(({ lastOffset }) => lastOffset < lastStable)
+    const newest = new Map<string, number>()
+    const isAborted = (batch: StoredBatch): boolean =>
+      batch.isTransactional &&
+      this.aborted.some(
+        ({ producerId, firstOffset, lastOffset }) =>
+          producerId === batch.producerId &&
+          batch.baseOffset >= firstOffset &&
+          batch.lastOffset <= lastOffset,
+      )
+    for (const batch of cleaned) {
+      if (batch.isControl || batch.isCompressed || isAborted(batch)) continue
+      for (const { key, offset } of recordsIn(batch))
+        if (key !== null) newest.set(key.toString('latin1'), offset)
+    }
+    const lastOfProducer = new Map<bigint, StoredBatch>()
+    for (const batch of this.batches) lastOfProducer.set(batch.producerId, batch)
+    const left: StoredBatch[] = []
+    for (const batch of cleaned) {
+      if (batch.isCompressed) left.push(batch)
+      else if (batch.isControl) {
+        const ends = this.aborted.some(
+          ({ producerId, lastOffset }) => producerId === batch.producerId && lastOffset === batch.baseOffset,
+        )
+        const hasData = left.some(
+          ({ producerId, isControl }) => producerId === batch.producerId && !isControl,
+        )
+        if (!deletesTombstones || hasData || ends || lastOfProducer.get(batch.producerId) === batch)
+          left.push(batch)
+      } else {
+        const records = isAborted(batch)
+          ? []
+          : recordsIn(batch).filter(
+              ({ key, offset, hasValue }) =>
+                key !== null &&
+                newest.get(key.toString('latin1')) === offset &&
+                (hasValue || !deletesTombstones),
+            )
+        if (records.length === batch.recordCount) left.push(batch)
+        else if (records.length > 0 || this.#isLastData(batch)) left.push(withRecords(batch, records))
+      }
+    }
+    this.batches = [...left, ...this.batches.slice(cleaned.length)]
+  }
+
+  #isLastData(batch: StoredBatch): boolean {
+    const state = this.#producers.get(batch.producerId)
+    return state?.batches.at(-1)?.baseOffset === batch.baseOffset
+  }
+}
+
+type Judgement =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'duplicate'; readonly baseOffset: number }
+  | { readonly kind: 'refused'; readonly errorCode: number }
+
+function judge(known: ProducerState | undefined, batch: StoredBatch): Judgement {
+  const outOfOrder = { kind: 'refused', errorCode: kafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER } as const
+  // A leader that knows nothing of a producer takes whatever sequence it begins with.
+  if (known === undefined) return { kind: 'new' }
+  if (batch.producerEpoch < known.epoch)
+    return { kind: 'refused', errorCode: kafkaError.INVALID_PRODUCER_EPOCH }
+  if (batch.producerEpoch > known.epoch) return batch.baseSequence === 0 ? { kind: 'new' } : outOfOrder
+  const same = known.batches.find(
+    ({ firstSequence, lastSequence }) =>
+      firstSequence === batch.baseSequence && lastSequence === batch.lastSequence,
+  )
+  if (same !== undefined) return { kind: 'duplicate', baseOffset: same.baseOffset }
+  const last = known.batches.at(-1)
+  const expected = last === undefined ? 0 : (last.lastSequence + 1) % sequenceModulus
+  return batch.baseSequence === expected ? { kind: 'new' } : outOfOrder
+}

@@ -1,0 +1,261 @@
+/**
+ * The wire of one process to the simulated cluster, with everything that can happen to connections.
+ *
+ *   1. Per node and lane there is one connection; what is sent on it arrives in order, and is answered in order, one request at a
+ *      time.
+ *   2. A request that certainly was not sent fails with KAFKA_UNREACHABLE; any other without an answer with OUTCOME_UNKNOWN. When
+ *      one times out, its connection is given up, and with it all that is under way on it.
+ *   3. What is under way when a connection is lost, or its process dies, may still arrive, much later too.
+ */
+import { CodedError } from '../../src/errors.ts'
+import type { ApiName, Apis, SendOptions, Target, Wire } from '../../src/kafka/wire/wire.ts'
+import type { SimulatedBroker } from './broker/simulated-broker.ts'
+import type { EventQueue } from './event-queue.ts'
+import type { SeededRandom } from './random.ts'
+import type { SimulatedProcess } from './simulated-process.ts'
+
+/** Chances per request, and times in ms. The simulation changes them as it goes on. */
+export interface NetworkConditions {
+  latencyMs: number
+  /** No connection can be made. */
+  unreachable: number
+  /** The connection breaks before the request has arrived. */
+  loseRequest: number
+  /** The connection breaks after the request has been applied. */
+  loseAnswer: number
+  /** The request, and all after it on its connection, comes late. */
+  delay: number
+  longestDelayMs: number
+  /** The request is answered by an error, although it may have been applied. */
+  errorAnswer: number
+  /** How long it takes at the most until a side notices that a connection is broken. */
+  longestSilenceMs: number
+}
+
+export const calm: Readonly<NetworkConditions> = {
+  latencyMs: 0.3,
+  unreachable: 0,
+  loseRequest: 0,
+  loseAnswer: 0,
+  delay: 0,
+  longestDelayMs: 0,
+  errorAnswer: 0,
+  longestSilenceMs: 0,
+}
+
+export interface Network {
+  readonly queue: EventQueue
+  readonly random: SeededRandom
+  readonly broker: SimulatedBroker
+  readonly conditions: NetworkConditions
+  /** Every connection that is open, so that a node that stops can break its own. */
+  readonly connections: Set<Connection>
+  /** Told of every request that arrives and every failure, for the log of the run. */
+  note(what: string, ...details: (string | number)[]): void
+  /** Another answer than the broker's own, or null. */
+  distort(api: ApiName, request: unknown, answer: unknown): unknown
+}
+
+export class SimulatedWire implements Wire {
+  readonly #network: Network
+  readonly #process: SimulatedProcess
+  readonly #connections = new Map<string, Connection>()
+  #isClosed = false
+
+  constructor(network: Network, process: SimulatedProcess) {
+    this.#network = network
+    this.#process = process
+    process.onDeath(() => this.#loseAll())
+  }
+
+  send<A extends ApiName>(
+    target: Target,
+    api: A,
+    request: Apis[A]['request'],
+    options: SendOptions,
+  ): Promise<Apis[A]['answer']> {
+    return new Promise((resolve, reject) => {
+      const { random, conditions, broker } = this.#network
+      if (this.#isClosed) {
+        reject(new CodedError('KAFKA_UNREACHABLE', { operation: api, detail: 'The client was closed.' }))
+        return
+      }
+      const nodeId = target === 'bootstrap' ? this.#anyNode() : target
+      if (broker.down.has(nodeId) || random.chance(conditions.unreachable)) {
+        const delayMs = random.between(0.1, 2)
+        this.#process.after(delayMs, () =>
+          reject(new CodedError('KAFKA_UNREACHABLE', { operation: api, detail: `Node ${nodeId}.` })),
+        )
+        return
+      }
+      this.#connection(nodeId, options.lane).send(api, request, options.timeoutMs, resolve as never, reject)
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#loseAll()
+  }
+
+  #loseAll(): void {
+    for (const connection of this.#connections.values()) connection.lose()
+    this.#connections.clear()
+  }
+
+  #anyNode(): number {
+    const { broker, random } = this.#network
+    const up = broker.nodeIds.filter((nodeId) => !broker.down.has(nodeId))
+    return random.pick(up.length > 0 ? up : broker.nodeIds)
+  }
+
+  #connection(nodeId: number, lane: string): Connection {
+    const key = `${nodeId}/${lane}`
+    let connection = this.#connections.get(key)
+    if (connection?.isOpen !== true) {
+      connection = new Connection(this.#network, this.#process, nodeId)
+      this.#connections.set(key, connection)
+    }
+    return connection
+  }
+}
+
+interface Call {
+  readonly api: ApiName
+  readonly request: unknown
+  readonly resolve: (answer: unknown) => void
+  readonly reject: (error: CodedError) => void
+  readonly cancelTimeout: () => void
+  isSettled: boolean
+}
+
+export class Connection {
+  readonly nodeId: number
+  isOpen = true
+  readonly #network: Network
+  readonly #process: SimulatedProcess
+  readonly #calls = new Set<Call>()
+  /** Arrived at the broker and not answered yet, in order. */
+  readonly #arrived: Call[] = []
+  #isBusy = false
+  /** Nothing reaches the broker any more, or nothing comes back; neither side has noticed. */
+  #isDeafFrom = Number.POSITIVE_INFINITY
+  #isMute = false
+  #lastArrivalAt = 0
+  #lastAnswerAt = 0
+
+  constructor(network: Network, process: SimulatedProcess, nodeId: number) {
+    this.#network = network
+    this.#process = process
+    this.nodeId = nodeId
+    network.connections.add(this)
+  }
+
+  send(
+    api: ApiName,
+    request: unknown,
+    timeoutMs: number,
+    resolve: (answer: unknown) => void,
+    reject: (error: CodedError) => void,
+  ): void {
+    const { queue, random, conditions } = this.#network
+    const call: Call = {
+      api,
+      request,
+      resolve,
+      reject,
+      isSettled: false,
+      cancelTimeout: this.#process.after(timeoutMs, () => this.#timeIsUp(call, timeoutMs)),
+    }
+    this.#calls.add(call)
+    let arrivesAt = queue.now + random.between(0.2, 1) * conditions.latencyMs
+    if (random.chance(conditions.delay)) arrivesAt += random.logarithmic(1, conditions.longestDelayMs)
+    if (random.chance(conditions.loseRequest)) {
+      this.#isDeafFrom = Math.min(this.#isDeafFrom, arrivesAt)
+      this.#breakLater()
+    }
+    this.#lastArrivalAt = Math.max(this.#lastArrivalAt, arrivesAt)
+    if (this.#lastArrivalAt >= this.#isDeafFrom) return
+    queue.after(this.#lastArrivalAt - queue.now, () => this.#arrive(call))
+  }
+
+  /** The connection is gone: whatever is under way on it has an unknown outcome. */
+  lose(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.#network.connections.delete(this)
+    for (const call of this.#calls) this.#fail(call, 'The connection was lost.')
+  }
+
+  #breakLater(): void {
+    const { random, conditions, queue } = this.#network
+    queue.after(random.logarithmic(1, Math.max(2, conditions.longestSilenceMs)), () => this.lose())
+  }
+
+  #arrive(call: Call): void {
+    const { broker, random } = this.#network
+    // A closed connection delivers what was sent on it, or a part of that.
+    if (broker.down.has(this.nodeId)) return
+    if (!this.isOpen && random.chance(0.3)) return
+    this.#arrived.push(call)
+    this.#serve()
+  }
+
+  #serve(): void {
+    if (this.#isBusy) return
+    const call = this.#arrived.shift()
+    if (call === undefined) return
+    this.#isBusy = true
+    const { broker, random, conditions, note, distort } = this.#network
+    note('request', this.#process.name, call.api, this.nodeId)
+    let isAnswered = false
+    const respond = (answer: unknown): void => {
+      if (isAnswered) return
+      isAnswered = true
+      this.#isBusy = false
+      if (random.chance(conditions.loseAnswer)) {
+        this.#isMute = true
+        this.#breakLater()
+      }
+      if (!this.#isMute && this.isOpen) this.#answer(call, distort(call.api, call.request, answer) ?? answer)
+      this.#serve()
+    }
+    broker.handle(this.nodeId, call.api, call.request as never, respond as never)
+  }
+
+  #answer(call: Call, answer: unknown): void {
+    const { queue, random, conditions } = this.#network
+    const at = queue.now + random.between(0.2, 1) * conditions.latencyMs
+    this.#lastAnswerAt = Math.max(this.#lastAnswerAt, at)
+    queue.after(this.#lastAnswerAt - queue.now, () => {
+      if (!this.isOpen) return
+      this.#process.deliver(() => {
+        if (this.#settle(call)) call.resolve(answer)
+      })
+    })
+  }
+
+  #timeIsUp(call: Call, timeoutMs: number): void {
+    // The answer may be there already, unread because the process was busy.
+    this.#process.after(0, () => {
+      if (call.isSettled) return
+      this.#fail(call, `No answer within ${timeoutMs} ms.`)
+      this.lose()
+    })
+  }
+
+  #fail(call: Call, detail: string): void {
+    this.#process.deliver(() => {
+      if (!this.#settle(call)) return
+      this.#network.note('unknown', this.#process.name, call.api)
+      call.reject(new CodedError('OUTCOME_UNKNOWN', { operation: call.api, detail }))
+    })
+  }
+
+  #settle(call: Call): boolean {
+    if (call.isSettled) return false
+    call.isSettled = true
+    call.cancelTimeout()
+    this.#calls.delete(call)
+    return true
+  }
+}
