@@ -2,11 +2,10 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The development dependency `node` is not needed here: the image's own Node is the right one.
-RUN npm ci --omit=dev
+RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npx --yes --package=typescript@7.0.2 tsc -p tsconfig.build.json
+RUN npm run build && npm prune --omit=dev
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production STATE_DIR=/state HTTP_HOST=0.0.0.0
