@@ -27,7 +27,7 @@ const network: Network = {
   conditions: { ...calm },
   connections: new Set(),
   note: () => {},
-  distort: () => null,
+  onRequest: () => {},
 }
 const process = new SimulatedProcess('contract', queue)
 

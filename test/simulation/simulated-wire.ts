@@ -10,6 +10,7 @@
 import { CodedError } from '../../src/errors.ts'
 import type { ApiName, Apis, SendOptions, Target, Wire } from '../../src/kafka/wire/wire.ts'
 import type { SimulatedBroker } from './broker/simulated-broker.ts'
+import { drawErrorAnswer } from './error-answers.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { SeededRandom } from './random.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
@@ -52,8 +53,8 @@ export interface Network {
   readonly connections: Set<Connection>
   /** Told of every request that arrives and every failure, for the log of the run. */
   note(what: string, ...details: (string | number)[]): void
-  /** Another answer than the broker's own, or null. */
-  distort(api: ApiName, request: unknown, answer: unknown): unknown
+  /** Asked before each request of a process; it may kill the process. */
+  onRequest(process: SimulatedProcess, api: ApiName): void
 }
 
 export class SimulatedWire implements Wire {
@@ -76,6 +77,8 @@ export class SimulatedWire implements Wire {
   ): Promise<Apis[A]['answer']> {
     return new Promise((resolve, reject) => {
       const { random, conditions, broker } = this.#network
+      this.#network.onRequest(this.#process, api)
+      if (this.#process.isDead) return
       if (this.#isClosed) {
         reject(new CodedError('KAFKA_UNREACHABLE', { operation: api, detail: 'The client was closed.' }))
         return
@@ -205,8 +208,11 @@ export class Connection {
     const call = this.#arrived.shift()
     if (call === undefined) return
     this.#isBusy = true
-    const { broker, random, conditions, note, distort } = this.#network
-    note('request', this.#process.name, call.api, this.nodeId)
+    const { broker, random, conditions } = this.#network
+    this.#network.note('request', this.#process.name, call.api, this.nodeId)
+    const error = random.chance(conditions.errorAnswer)
+      ? drawErrorAnswer(random, call.api, call.request)
+      : null
     let isAnswered = false
     const respond = (answer: unknown): void => {
       if (isAnswered) return
@@ -216,10 +222,11 @@ export class Connection {
         this.#isMute = true
         this.#breakLater()
       }
-      if (!this.#isMute && this.isOpen) this.#answer(call, distort(call.api, call.request, answer) ?? answer)
+      if (!this.#isMute && this.isOpen) this.#answer(call, error === null ? answer : error.answer())
       this.#serve()
     }
-    broker.handle(this.nodeId, call.api, call.request as never, respond as never)
+    if (error?.isDone === false) respond(null)
+    else broker.handle(this.nodeId, call.api, call.request as never, respond as never)
   }
 
   #answer(call: Call, answer: unknown): void {

@@ -1,0 +1,134 @@
+/**
+ * What the logs of the simulated broker must say once everything is counted. The recount is that of `src/verify`, which shares no
+ * code with the engine.
+ */
+import {
+  type ChangelogPartition,
+  emptyChangelogPartition,
+  foldChangelog,
+} from '../../src/verify/changelog.ts'
+import { compare, comparedTimes } from '../../src/verify/compare.ts'
+import { DeadLetters } from '../../src/verify/dead-letters.ts'
+import { readAnswer } from '../../src/verify/read-committed.ts'
+import type { KafkaRecord } from '../../src/verify/record-batch.ts'
+import { type RecountRules, startRecount } from '../../src/verify/recount.ts'
+import { Table } from '../../src/verify/table.ts'
+import type { SimulatedBroker } from './broker/simulated-broker.ts'
+
+export interface OracleOptions {
+  readonly broker: SimulatedBroker
+  readonly appId: string
+  readonly inputTopic: string
+  readonly outputTopic: string
+  readonly dlqTopic: string
+  readonly enrichedTopic: string | null
+  readonly rules: RecountRules
+}
+
+export interface Verdict {
+  /** What is wrong, whether or not everything has been counted. */
+  readonly differences: readonly string[]
+  readonly staleRows: number
+  readonly valid: number
+  readonly invalid: number
+}
+
+/** Partitions of which the group has not committed all that is there, and transactions that are open. */
+export function unfinished({ broker, appId, inputTopic }: OracleOptions): string[] {
+  const open: string[] = []
+  for (const topic of [inputTopic, `${appId}-counts-repartition`]) {
+    for (const { partition, log } of broker.topics.partitionsOf(topic)) {
+      const committed = broker.groups.committed(appId, `${topic}/${partition}`)?.offset ?? 0
+      if (committed < log.end)
+        open.push(`${topic}/${partition} is committed up to ${committed} of ${log.end}`)
+    }
+  }
+  for (const { topic, partition, log } of broker.topics.partitions())
+    if (log.lastStable < log.end)
+      open.push(`${topic}/${partition} is stable up to ${log.lastStable} of ${log.end}`)
+  return open
+}
+
+export async function judge(options: OracleOptions): Promise<Verdict> {
+  const { broker, appId, inputTopic, outputTopic, dlqTopic, rules } = options
+  const differences: string[] = []
+
+  const table = new Table()
+  await readTopic(broker, outputTopic, (record, partition) => table.add(record, partition))
+  const changelog: ChangelogPartition[] = broker.topics
+    .partitionsOf(`${appId}-counts-changelog`)
+    .map(() => emptyChangelogPartition())
+  await readTopic(broker, `${appId}-counts-changelog`, (record, partition) => {
+    const state = changelog[partition]
+    if (state !== undefined) foldChangelog(state, record, inputTopic)
+  })
+
+  const ends = broker.topics.partitionsOf(inputTopic).map(({ log }) => log.end)
+  const deadLetters = new DeadLetters(
+    inputTopic,
+    ends.map(() => 0),
+    ends,
+  )
+  await readTopic(broker, dlqTopic, (record, partition) => deadLetters.add(record, partition))
+  const { recount, add } = startRecount({
+    rules,
+    timesOf: comparedTimes(changelog, table),
+    // Everything must be counted: where a partition of the changelog has not, its counts differ.
+    counts: () => true,
+    onInvalid: (record, partition) => deadLetters.addInvalid(record, partition),
+  })
+  let enriched = 0
+  if (options.enrichedTopic !== null) await readTopic(broker, options.enrichedTopic, () => enriched++)
+  await readTopic(broker, inputTopic, (record, partition) => add(record, partition))
+  deadLetters.finish()
+  if (options.enrichedTopic !== null && enriched !== recount.valid)
+    differences.push(`${enriched} enriched logins of ${recount.valid}`)
+
+  const compared = compare({ recount, changelog, table, rules, caughtUp: true })
+  for (const difference of [...table.fallen, ...compared.differences, ...deadLetters.differences])
+    differences.push(JSON.stringify(difference))
+  for (const [partition, state] of changelog.entries()) {
+    for (const [source, counted] of state.counted) {
+      const committed = broker.groups.committed(appId, `${inputTopic}/${source}`)?.offset ?? 0
+      if (counted > committed)
+        differences.push(
+          `changelog ${partition} has counted ${source} up to ${counted}, committed ${committed}`,
+        )
+    }
+  }
+  return {
+    differences,
+    staleRows: compared.staleRows,
+    valid: recount.valid,
+    invalid: recount.invalid,
+  }
+}
+
+/** Reads what a `read_committed` reader sees of a topic as it stands. */
+export async function readTopic(
+  broker: SimulatedBroker,
+  topic: string,
+  onRecord: (record: KafkaRecord, partition: number) => void,
+): Promise<void> {
+  for (const { partition, log } of broker.topics.partitionsOf(topic)) {
+    const answer = log.read(log.logStart, Number.POSITIVE_INFINITY, true)
+    await readAnswer(answer, log.logStart, log.end, (record) => onRecord(record, partition))
+  }
+}
+
+/** The last value of each key of a changelog partition, as bytes, by the key of the store. */
+export async function foldBytes(
+  broker: SimulatedBroker,
+  topic: string,
+): Promise<Map<number, Map<string, Buffer>>> {
+  const folded = new Map<number, Map<string, Buffer>>()
+  await readTopic(broker, topic, ({ key, value }, partition) => {
+    if (key?.[0] !== 1) return
+    const entries = folded.get(partition) ?? new Map<string, Buffer>()
+    folded.set(partition, entries)
+    const name = key.toString('latin1', 1)
+    if (value === null) entries.delete(name)
+    else entries.set(name, value)
+  })
+  return folded
+}

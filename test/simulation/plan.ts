@@ -1,0 +1,135 @@
+/** What a seed decides before anything runs: the shape of the application, and how likely each fault is. */
+import type { SeededRandom } from './random.ts'
+
+export interface Plan {
+  readonly machines: number
+  readonly nodes: number
+  readonly inputPartitions: number
+  readonly statsPartitions: number
+  readonly dimensions: string
+  readonly windows: string
+  readonly panes: number
+  readonly hasEnriched: boolean
+  readonly followsWallClock: boolean
+  readonly leavesGroup: boolean
+  readonly commitIntervalMs: number
+  readonly transactionTimeoutMs: number
+  readonly sessionTimeoutMs: number
+  readonly maxUncommittedBytes: number
+  /** How long faults happen. */
+  readonly safetyMs: number
+  readonly batches: number
+  readonly recordsPerBatch: number
+  readonly invalidShare: number
+  readonly abortShare: number
+  readonly markerDelayMs: number
+  readonly initialRebalanceDelayMs: number
+  readonly diskLatencyMs: number
+  readonly skewMs: number
+  /** Chances per request. */
+  readonly network: {
+    readonly latencyMs: number
+    readonly unreachable: number
+    readonly loseRequest: number
+    readonly loseAnswer: number
+    readonly delay: number
+    readonly longestDelayMs: number
+    readonly errorAnswer: number
+    readonly longestSilenceMs: number
+  }
+  /** Chance that a process is killed at a request or at an operation of its disk, and after a step of a commit. */
+  readonly crashAtCall: number
+  readonly crashAtStep: number
+  /** Mean times between events, in ms; 0 for never. */
+  readonly every: {
+    readonly kill: number
+    readonly stop: number
+    readonly term: number
+    readonly rebalance: number
+    readonly fence: number
+    readonly moveLeader: number
+    readonly moveCoordinator: number
+    readonly nodeDown: number
+    readonly compaction: number
+    readonly fullDisk: number
+    readonly grow: number
+  }
+  readonly longestStopMs: number
+  readonly longestDownMs: number
+  /** Chances at the end of a process that was killed. */
+  readonly atKill: { readonly machineDown: number; readonly damage: number; readonly diskLost: number }
+}
+
+export interface PlanOptions {
+  readonly faults: boolean
+}
+
+export function drawPlan(random: SeededRandom, { faults }: PlanOptions): Plan {
+  /** Half of the faults are absent from a run, so that the others come through. */
+  const maybe = (low: number, high: number): number => {
+    const value = random.logarithmic(low, high)
+    return random.chance(0.5) && faults ? round(value) : 0
+  }
+  const safetyMs = Math.round(random.logarithmic(2000, 15_000))
+  return {
+    machines: 1 + random.below(3),
+    nodes: 1 + random.below(3),
+    inputPartitions: 1 + random.below(3),
+    statsPartitions: 1 + random.below(3),
+    dimensions: random.pick(['locale', 'device_type', 'locale,device_type', 'locale+device_type']),
+    windows: random.pick(['', '10s', '5s,1m', '1m,1h']),
+    panes: random.pick([5, 10]),
+    hasEnriched: random.chance(0.3),
+    followsWallClock: random.chance(0.2),
+    leavesGroup: random.chance(0.5),
+    commitIntervalMs: Math.round(random.logarithmic(5, 500)),
+    transactionTimeoutMs: Math.round(random.logarithmic(1500, 10_000)),
+    sessionTimeoutMs: Math.round(random.logarithmic(800, 8000)),
+    maxUncommittedBytes: random.chance(0.2) ? Math.round(random.logarithmic(500, 50_000)) : 16 << 20,
+    safetyMs,
+    batches: Math.round(random.logarithmic(10, 80)),
+    recordsPerBatch: Math.round(random.logarithmic(2, 20)),
+    invalidShare: random.pick([0, 0.05, 0.3]),
+    abortShare: random.pick([0, 0.2, 0.5]),
+    markerDelayMs: round(random.logarithmic(0.5, 200)),
+    initialRebalanceDelayMs: random.chance(0.2) ? 300 : 0,
+    diskLatencyMs: round(random.logarithmic(0.05, 20)),
+    skewMs: random.chance(0.3) ? 2000 : 0,
+    network: {
+      latencyMs: round(random.logarithmic(0.2, 20)),
+      unreachable: maybe(0.0005, 0.05),
+      loseRequest: maybe(0.0003, 0.02),
+      loseAnswer: maybe(0.0003, 0.02),
+      delay: maybe(0.001, 0.05),
+      longestDelayMs: Math.round(random.logarithmic(50, 20_000)),
+      errorAnswer: maybe(0.001, 0.05),
+      longestSilenceMs: Math.round(random.logarithmic(5, 20_000)),
+    },
+    crashAtCall: maybe(0.00005, 0.003),
+    crashAtStep: maybe(0.001, 0.05),
+    every: {
+      kill: maybe(500, 10_000),
+      stop: maybe(500, 10_000),
+      term: maybe(500, 10_000),
+      rebalance: maybe(300, 5000),
+      fence: maybe(200, 5000),
+      moveLeader: maybe(200, 5000),
+      moveCoordinator: maybe(500, 5000),
+      nodeDown: maybe(1000, 10_000),
+      compaction: maybe(200, 3000),
+      fullDisk: maybe(1000, 10_000),
+      grow: maybe(3000, 30_000),
+    },
+    longestStopMs: Math.round(random.logarithmic(200, 25_000)),
+    longestDownMs: Math.round(random.logarithmic(50, 8000)),
+    atKill: {
+      machineDown: maybe(0.1, 1),
+      damage: maybe(0.05, 0.8),
+      diskLost: maybe(0.02, 0.3),
+    },
+  }
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(3))
+}

@@ -1,0 +1,292 @@
+/**
+ * One run of the application under simulated faults. The seed decides everything.
+ *
+ *   1. Safety: input is written, faults happen.
+ *   2. Liveness: no faults any more, everything runs. All input must be counted within bounded time.
+ *   3. The oracle: exactly the committed input is counted, published and rejected; the stores hold what the changelogs hold.
+ */
+
+import { parseDimensions } from '../../src/login-stats/domain/dimensions.ts'
+import { parseWindows } from '../../src/login-stats/domain/windows.ts'
+import { loginStatsTopology } from '../../src/login-stats/topology.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { EngineObserver } from '../../src/streams/index.ts'
+import { SimulatedBroker } from './broker/simulated-broker.ts'
+import { EventQueue } from './event-queue.ts'
+import { Faults } from './faults.ts'
+import { InputWriter } from './input-writer.ts'
+import { Machine, type MachineParts, stateDir } from './machine.ts'
+import { foldBytes, judge, type OracleOptions, unfinished, type Verdict } from './oracle.ts'
+import { drawPlan, type Plan } from './plan.ts'
+import { SeededRandom } from './random.ts'
+import { silentLog } from './silent-log.ts'
+import { calm, type Network } from './simulated-wire.ts'
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly faults?: boolean
+  readonly log?: Log
+  /** Told the plan before anything runs, and what happens. */
+  readonly onPlan?: (plan: Plan) => void
+  readonly onNote?: (atMs: number, line: string) => void
+}
+
+export interface Outcome {
+  readonly seed: number
+  /** What went wrong, or null. */
+  readonly failure: string | null
+  /** Over all that happened, and all that is in the logs at the end. */
+  readonly hash: string
+  readonly events: number
+  readonly simulatedMs: number
+  /** From the end of the faults until everything was counted. */
+  readonly catchUpMs: number
+  readonly valid: number
+  readonly invalid: number
+  /** How often each kind of thing happened. */
+  readonly counts: Readonly<Record<string, number>>
+}
+
+const appId = 'sim'
+const topics = { input: 'logins', output: 'table', dlq: 'dead-letters', enriched: 'enriched' }
+const maxClockSkewMs = 300_000
+/** A dead member is waited for, a transaction times out, a join goes round: each at most once or twice. */
+const catchUpLimitMs = 240_000
+const lookEveryMs = 100
+
+/** Codes with which a process may end under faults; it is then started again. */
+const excusableExits: readonly string[] = ['STORE_WRITE_FAILED', 'STATE_DIR_UNUSABLE']
+
+export function simulate(options: SimulationOptions): Promise<Outcome> {
+  return new Simulation(options).run()
+}
+
+class Simulation {
+  readonly #options: SimulationOptions
+  readonly #plan: Plan
+  readonly #queue = new EventQueue()
+  readonly #random: SeededRandom
+  readonly #broker: SimulatedBroker
+  readonly #machines: Machine[]
+  readonly #faults: Faults
+  readonly #writer: InputWriter
+  readonly #oracle: OracleOptions
+  readonly #counts: Record<string, number> = {}
+  #hash = 0x811c9dc5
+  #failure: string | null = null
+
+  constructor(options: SimulationOptions) {
+    this.#options = options
+    const random = new SeededRandom(options.seed)
+    this.#random = random
+    const plan = drawPlan(random.fork(), { faults: options.faults ?? true })
+    this.#plan = plan
+    options.onPlan?.(plan)
+    this.#broker = new SimulatedBroker(this.#queue, random.fork(), {
+      nodeCount: plan.nodes,
+      markerDelayMs: plan.markerDelayMs,
+      timeoutCheckMs: 2000,
+      initialRebalanceDelayMs: plan.initialRebalanceDelayMs,
+      minSessionTimeoutMs: 100,
+      maxSessionTimeoutMs: 1_800_000,
+    })
+    const network: Network = {
+      queue: this.#queue,
+      random: random.fork(),
+      broker: this.#broker,
+      conditions: { ...calm, latencyMs: plan.network.latencyMs },
+      connections: new Set(),
+      note: (what, ...details) => this.#note(what, details),
+      onRequest: (process) => this.#faults.atCall(process),
+    }
+    const dimensions = parseDimensions(plan.dimensions)
+    const windows = parseWindows(plan.windows, plan.panes)
+    const enrichedTopic = plan.hasEnriched ? topics.enriched : null
+    const parts: MachineParts = {
+      queue: this.#queue,
+      random: random.fork(),
+      network,
+      plan,
+      appId,
+      topology: loginStatsTopology({
+        appId,
+        inputTopic: topics.input,
+        outputTopic: topics.output,
+        dlqTopic: topics.dlq,
+        enrichedTopic,
+        dimensions,
+        windows,
+        maxClockSkewMs,
+      }),
+      fingerprint: { DIMENSIONS: plan.dimensions, ROLLING_WINDOWS: plan.windows },
+      maxStreamTimeLeadMs: maxClockSkewMs,
+      log: options.log ?? silentLog,
+      onExit: (machine, code, message) => this.#exited(machine, code, message),
+      observer: (process) => this.#observer(process),
+    }
+    this.#machines = Array.from({ length: plan.machines }, (_, index) => new Machine(`m${index}`, parts))
+    this.#faults = new Faults({
+      queue: this.#queue,
+      random: random.fork(),
+      broker: this.#broker,
+      network,
+      plan,
+      machines: this.#machines,
+      appId,
+      inputTopic: topics.input,
+      note: (what, ...details) => this.#note(what, details),
+    })
+    for (const { disk } of this.#machines) disk.onOperation = (process) => this.#faults.atCall(process)
+    const writing = { queue: this.#queue, random: random.fork(), broker: this.#broker, plan }
+    this.#writer = new InputWriter({ ...writing, topic: topics.input })
+    this.#oracle = {
+      broker: this.#broker,
+      appId,
+      inputTopic: topics.input,
+      outputTopic: topics.output,
+      dlqTopic: topics.dlq,
+      enrichedTopic,
+      rules: { dimensions, windows: windows.list, panes: plan.panes, maxClockSkewMs },
+    }
+  }
+
+  async run(): Promise<Outcome> {
+    const { safetyMs, inputPartitions } = this.#plan
+    this.#broker.topics.create({
+      name: topics.input,
+      partitionCount: inputPartitions,
+      replicationFactor: -1,
+      config: [],
+    })
+    this.#writer.start()
+    for (const machine of this.#machines)
+      this.#queue.after(this.#random.between(0, 500), () => {
+        if (!machine.isUp) machine.start()
+      })
+    if (this.#options.faults !== false) this.#faults.start()
+    await this.#queue.runUntil(safetyMs, () => this.#failure !== null)
+    this.#faults.end()
+    await this.#queue.runUntil(safetyMs * 3, () => this.#failure !== null || this.#writer.left === 0)
+    this.#writer.finish()
+    const healedAt = this.#queue.now
+    const verdict = await this.#catchUp(healedAt + catchUpLimitMs)
+    const catchUpMs = Math.round(this.#queue.now - healedAt)
+    await this.#checkStores()
+    this.#hashLogs()
+    return {
+      seed: this.#options.seed,
+      failure: this.#failure,
+      hash: (this.#hash >>> 0).toString(16).padStart(8, '0'),
+      events: this.#queue.executed,
+      simulatedMs: Math.round(this.#queue.now),
+      catchUpMs,
+      valid: verdict?.valid ?? 0,
+      invalid: verdict?.invalid ?? 0,
+      counts: this.#counts,
+    }
+  }
+
+  /** Until everything is counted and shown, or time is up. */
+  async #catchUp(deadline: number): Promise<Verdict | null> {
+    for (;;) {
+      if (this.#failure !== null) return null
+      const isLate = this.#queue.now >= deadline
+      const open = unfinished(this.#oracle)
+      if (open.length === 0) {
+        const verdict = await judge(this.#oracle)
+        const isShown = verdict.staleRows === 0 || this.#plan.followsWallClock
+        if (verdict.differences.length === 0 && isShown) return verdict
+        if (isLate || verdict.differences.length > 0) {
+          // What has been committed on all sides can only become different by more input.
+          const shown = verdict.differences.slice(0, 5).join('\n  ')
+          if (isLate) this.#fail(`wrong:\n  ${shown}\n  ${verdict.staleRows} stale rows`)
+        }
+      } else if (isLate) {
+        this.#fail(`not counted after ${catchUpLimitMs} ms:\n  ${open.join('\n  ')}`)
+      }
+      await this.#queue.runUntil(this.#queue.now + lookEveryMs, () => this.#failure !== null)
+    }
+  }
+
+  /** After a clean stop every store holds its changelog, byte for byte. */
+  async #checkStores(): Promise<void> {
+    if (this.#failure !== null) return
+    this.#faults.isFinished = true
+    for (const machine of this.#machines) machine.streams?.stop()
+    await this.#queue.runUntil(
+      this.#queue.now + 120_000,
+      () => this.#failure !== null || this.#machines.every(({ isUp }) => !isUp),
+    )
+    if (this.#machines.some(({ isUp }) => isUp)) this.#fail('a process does not stop')
+    const folded = await foldBytes(this.#broker, `${appId}-counts-changelog`)
+    const found = new Set<number>()
+    for (const { name, disk } of this.#machines) {
+      for (const path of disk.stores()) {
+        const task = /\/1_(\d+)$/.exec(path)
+        if (task === null || !path.startsWith(stateDir)) continue
+        const entries = [...disk.entriesOf(path)].filter(([key]) => key.startsWith('\x01'))
+        const expected = folded.get(Number(task[1])) ?? new Map<string, Buffer>()
+        const isSame =
+          entries.length === expected.size &&
+          entries.every(([key, value]) => expected.get(key.slice(1))?.equals(value.subarray(0, -4)) === true)
+        if (isSame) found.add(Number(task[1]))
+        else this.#note('old store', [name, path])
+      }
+    }
+    for (const [partition, { size }] of folded)
+      if (size > 0 && !found.has(partition)) this.#fail(`no store holds what changelog ${partition} holds`)
+  }
+
+  #exited(machine: Machine, code: string | null, message: string): void {
+    this.#count(`exit ${code ?? 'clean'}`)
+    if (code !== null && !(excusableExits.includes(code) && machine.wasFull))
+      this.#fail(`${machine.name} has ended:\n  ${message}`)
+    else this.#faults.restartLater(machine)
+  }
+
+  #observer(process: Parameters<MachineParts['observer']>[0]): EngineObserver {
+    return {
+      commitStep: (task, step) => {
+        this.#note('step', [process.name, task, step])
+        this.#faults.atStep(process)
+      },
+      restored: (task, { restoredRecords }) => this.#note('restored', [process.name, task, restoredRecords]),
+      storeWiped: (task, reason) => {
+        this.#count(`wipe ${reason}`)
+        this.#note('wiped', [process.name, task, reason])
+      },
+      aborted: (task, { code }) => {
+        this.#count(`abort ${code}`)
+        this.#note('aborted', [process.name, task, code])
+      },
+      rebalanced: ({ assigned }) => this.#note('assigned', [process.name, assigned.join(',')]),
+    }
+  }
+
+  #fail(failure: string): void {
+    this.#failure ??= failure
+    this.#note('failure', [failure])
+  }
+
+  #count(what: string): void {
+    this.#counts[what] = (this.#counts[what] ?? 0) + 1
+  }
+
+  #note(what: string, details: readonly (string | number)[]): void {
+    const line = `${what} ${details.join(' ')}`
+    if (what !== 'request' && what !== 'step') this.#count(what)
+    const { now } = this.#queue
+    this.#options.onNote?.(now, line)
+    this.#mix(Math.round(now * 1000))
+    for (let at = 0; at < line.length; at++) this.#mix(line.charCodeAt(at))
+  }
+
+  #mix(value: number): void {
+    this.#hash = Math.imul(this.#hash ^ value, 0x01000193)
+  }
+
+  #hashLogs(): void {
+    for (const { log } of this.#broker.topics.partitions())
+      for (const { bytes } of log.batches) for (const byte of bytes) this.#mix(byte)
+  }
+}
