@@ -20,7 +20,12 @@ import { Reading } from './reading.ts'
 import { committedRecords } from './records/committed-records.ts'
 import { type Apis, kafkaError } from './wire/wire.ts'
 
-const defaults = { maxBytesPerPartition: 1024 * 1024, maxBytes: 16 * 1024 * 1024, maxWaitMs: 250 }
+const defaults = {
+  maxBytesPerPartition: 1024 * 1024,
+  maxBytes: 16 * 1024 * 1024,
+  maxWaitMs: 250,
+  isCompacted: false,
+}
 /** How long a request on the catch-up lane may wait: not long, as partitions that come later wait for it. */
 const bridgeWaitMs = 20
 const answerSlackMs = 10_000
@@ -35,7 +40,7 @@ export class PartitionFetcher implements Fetcher {
   private readonly readings = new Map<string, Reading>()
   /** Readings that hold a chunk, in order of arrival. */
   private arrived: Reading[] = []
-  private readonly failures: CodedError[] = []
+  private failures: { readonly reading: Reading; readonly failure: CodedError }[] = []
   private readonly listeners: (() => void)[] = []
   private readonly busy = new Set<string>()
   private readonly underWay = new Set<Promise<void>>()
@@ -52,13 +57,17 @@ export class PartitionFetcher implements Fetcher {
 
   seek(partition: TopicPartition, offset: number): void {
     this.remove(partition)
-    this.readings.set(partitionKey(partition), new Reading(partition, offset, this.context.random))
+    const { random } = this.context
+    const { isCompacted } = this.limits
+    this.readings.set(partitionKey(partition), new Reading(partition, offset, { random, isCompacted }))
     this.pump()
   }
 
   remove(partition: TopicPartition): void {
     const key = partitionKey(partition)
-    this.arrived = this.arrived.filter((reading) => reading !== this.readings.get(key))
+    const removed = this.readings.get(key)
+    this.arrived = this.arrived.filter((reading) => reading !== removed)
+    this.failures = this.failures.filter(({ reading }) => reading !== removed)
     this.readings.delete(key)
   }
 
@@ -89,8 +98,8 @@ export class PartitionFetcher implements Fetcher {
   }
 
   throwFailure(): void {
-    const failure = this.failures.shift()
-    if (failure !== undefined) throw failure
+    const failed = this.failures.shift()
+    if (failed !== undefined) throw failed.failure
   }
 
   lastStableOffset(partition: TopicPartition): number | null {
@@ -229,7 +238,7 @@ export class PartitionFetcher implements Fetcher {
       return
     }
     reading.failed = true
-    this.failures.push(failure)
+    this.failures.push({ reading, failure })
     this.notify()
   }
 

@@ -48,6 +48,7 @@ export class ConsumerGroupMember implements GroupMember {
   private current: GroupIdentity | null = null
   private reason: string | null = 'not joined yet'
   private fenced = false
+  private lost = false
   private closed = false
   private attempt: JoinAttempt | null = null
   private joining: Promise<unknown> = Promise.resolve()
@@ -58,7 +59,7 @@ export class ConsumerGroupMember implements GroupMember {
     this.lane = context.lanes.take('join')
     this.heartbeats = new Heartbeats(context, options.sessionTimeoutMs, {
       answered: (kafkaCode) => this.heard(kafkaCode),
-      expired: () => this.requestRejoin('session timed out'),
+      expired: () => this.lose('session timed out'),
     })
   }
 
@@ -87,8 +88,12 @@ export class ConsumerGroupMember implements GroupMember {
   }
 
   rejoinReason(): string | null {
-    if (this.heartbeats.hasExpired()) this.requestRejoin('session timed out')
+    if (this.heartbeats.hasExpired()) this.lose('session timed out')
     return this.reason
+  }
+
+  wasLost(): boolean {
+    return this.lost
   }
 
   onRejoinNeeded(listener: () => void): void {
@@ -126,7 +131,7 @@ export class ConsumerGroupMember implements GroupMember {
     } catch (error) {
       const failure = coded(error, 'Heartbeat')
       if (failure.behaviour === 'stop') throw failure
-      this.requestRejoin('not confirmed')
+      this.lose('not confirmed')
       throw new CodedError('TASK_MIGRATED', {
         operation: 'confirm the membership',
         detail: failure.details.detail ?? failure.code,
@@ -183,6 +188,7 @@ export class ConsumerGroupMember implements GroupMember {
     const identity = { groupId, generationId: joined.generationId, memberId: joined.memberId, instanceId }
     this.current = identity
     this.reason = null
+    this.lost = false
     this.heartbeats.start(identity)
     const isLeader = joined.leaderId === joined.memberId
     const assignments = isLeader ? await this.assign(joined.members) : []
@@ -254,19 +260,24 @@ export class ConsumerGroupMember implements GroupMember {
         break
       case kafkaError.ILLEGAL_GENERATION:
         this.heartbeats.stop()
-        this.requestRejoin('illegal generation')
+        this.lose('illegal generation')
         break
       case kafkaError.UNKNOWN_MEMBER_ID:
         this.heartbeats.stop()
         this.memberId = ''
-        this.requestRejoin('unknown member id')
+        this.lose('unknown member id')
         break
       case kafkaError.FENCED_INSTANCE_ID:
         this.heartbeats.stop()
         this.fenced = true
-        this.requestRejoin('fenced')
+        this.lose('fenced')
         break
     }
+  }
+
+  private lose(reason: string): void {
+    this.lost = true
+    this.requestRejoin(reason)
   }
 
   private refuseWhereOver(): void {

@@ -24,11 +24,17 @@ export class Reading {
   private missingSince: number | null = null
   private corruptAnswers = 0
   private emptyAnswers = 0
+  private readonly isCompacted: boolean
 
-  constructor({ topic, partition }: TopicPartition, position: number, random: Random) {
+  constructor(
+    { topic, partition }: TopicPartition,
+    position: number,
+    options: { random: Random; isCompacted: boolean },
+  ) {
     this.partition = { topic, partition }
     this.position = position
-    this.backoff = new Backoff(random)
+    this.backoff = new Backoff(options.random)
+    this.isCompacted = options.isCompacted
   }
 
   get wantsFetch(): boolean {
@@ -61,13 +67,14 @@ export class Reading {
     }
     this.position = chunk.nextOffset
     if (answer.hasBytes || this.isAtEnd) this.emptyAnswers = 0
-    else if (answer.mustHaveRecords) this.passHole(chunk.lastStableOffset)
+    else if (answer.mustHaveRecords && this.isCompacted) this.passHole(chunk.lastStableOffset)
     return this.position !== before.position || this.lastStableOffset !== before.lastStableOffset
   }
 
   /**
    * The first partition of a request gets at least one batch if there is any. Where there is none although the last stable
-   * offset is ahead, compaction has emptied the rest of the log.
+   * offset is ahead, compaction has emptied the rest of the log. In a topic that is not compacted it means nothing: a broker
+   * also answers so while the records come from a remote tier.
    */
   private passHole(lastStableOffset: number): void {
     this.emptyAnswers++

@@ -96,8 +96,11 @@ export class Producer implements TransactionalProducer {
     })
   }
 
-  appender(): RecordAppender {
-    return new RecordBatchBuilder({ compression: this.options.compression })
+  appender(maxBatchBytes?: number): RecordAppender {
+    const { compression } = this.options
+    return new RecordBatchBuilder(
+      maxBatchBytes === undefined ? { compression } : { compression, maxBatchBytes },
+    )
   }
 
   async send(outgoing: readonly Outgoing[]): Promise<number[]> {

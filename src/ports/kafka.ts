@@ -65,6 +65,11 @@ export interface FetcherOptions {
   readonly maxBytes?: number
   /** How long the broker may hold an answer back while there is nothing new. */
   readonly maxWaitMs?: number
+  /**
+   * The topics are compacted, so that nothing may be left between a position and the last stable offset. Elsewhere a broker that
+   * gives nothing is asked again: it may just be slow to bring the records from a remote tier.
+   */
+  readonly isCompacted?: boolean
 }
 
 /**
@@ -145,8 +150,11 @@ export interface GroupIdentity {
 export interface TransactionalProducer {
   /** InitProducerId: fences every older producer of this id and finishes its transaction; returns when that is done. */
   init(): Promise<void>
-  /** An empty appender for records to send with this client's compression. */
-  appender(): RecordAppender
+  /**
+   * An empty appender for records to send with this client's compression. `maxBatchBytes`: what the topic takes in one batch
+   * (`max.message.bytes`); a default that fits Kafka's own if absent.
+   */
+  appender(maxBatchBytes?: number): RecordAppender
   /**
    * Sends all, in the order of appending per partition, opening the transaction if none is open; resolves when every record is
    * acknowledged by all in-sync replicas. Returns, in the order of `outgoing`, the offset after the last record of each; -1
@@ -205,6 +213,11 @@ export interface GroupMember {
   identity(): GroupIdentity
   /** Why `join` must be called (again), or null while the membership is good. */
   rejoinReason(): string | null
+  /**
+   * Whether the group has, or may have, given our partitions to others since the last `join`: the session timed out, or the group
+   * no longer knew us or our generation.
+   */
+  wasLost(): boolean
   /** Calls `listener` when `rejoinReason` becomes non-null. */
   onRejoinNeeded(listener: () => void): void
   /** Marks the membership as in need of a join, e.g. because partitions were added. */

@@ -212,19 +212,25 @@ class OpenBatch {
     this.buffer = grown
   }
 
+  /** Compressed, unless that makes it larger: what was measured to fit into a topic must still fit. */
+  async #compressed(compression: Compression): Promise<{ batch: Buffer; used: Compression }> {
+    const plain = this.buffer.subarray(0, this.used)
+    if (compression === 'none') return { batch: plain, used: 'none' }
+    const records = await compress(compression, plain.subarray(batchAt.records))
+    if (batchAt.records + records.length >= plain.length) return { batch: plain, used: 'none' }
+    const batch = Buffer.allocUnsafeSlow(batchAt.records + records.length)
+    records.copy(batch, batchAt.records)
+    this.buffer = nothing
+    return { batch, used: compression }
+  }
+
   async finish(compression: Compression, producer: BatchProducer, baseSequence: number): Promise<Buffer> {
-    let batch = this.buffer.subarray(0, this.used)
-    if (compression !== 'none') {
-      const records = await compress(compression, batch.subarray(batchAt.records))
-      batch = Buffer.allocUnsafeSlow(batchAt.records + records.length)
-      records.copy(batch, batchAt.records)
-      this.buffer = nothing
-    }
+    const { batch, used } = await this.#compressed(compression)
     batch.writeBigInt64BE(0n, batchAt.baseOffset)
     batch.writeInt32BE(batch.length - batchLengthOverhead, batchAt.length)
     batch.writeInt32BE(-1, batchAt.leaderEpoch)
     batch.writeInt8(magicV2, batchAt.magic)
-    const attributes = compressionCode(compression) | (producer.transactional ? attribute.transactional : 0)
+    const attributes = compressionCode(used) | (producer.transactional ? attribute.transactional : 0)
     batch.writeInt16BE(attributes, batchAt.attributes)
     batch.writeInt32BE(this.count - 1, batchAt.lastOffsetDelta)
     batch.writeBigInt64BE(BigInt(this.baseTimestamp), batchAt.baseTimestamp)

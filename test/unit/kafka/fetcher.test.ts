@@ -209,7 +209,7 @@ describe('the fetcher', () => {
   })
 
   it('passes a hole that compaction has left before the last stable offset', async () => {
-    const { held, reader, settled } = fetcher()
+    const { held, reader, settled } = fetcher({ isCompacted: true })
     reader.seek(at(0), 4)
     await settled()
     for (let i = 0; i < 3; i++) {
@@ -219,8 +219,16 @@ describe('the fetcher', () => {
     expect(reader.position(at(0))).toBe(9)
   })
 
+  it('waits where a broker gives nothing of a topic that is not compacted: it may just be slow to bring it', async () => {
+    const { held, reader, settled } = fetcher()
+    reader.seek(at(0), 4)
+    await settled()
+    for (let i = 0; i < 10; i++) await held[0]?.answer(partitionAnswer(0, { lastStableOffset: 9 }))
+    expect(reader.position(at(0))).toBe(4)
+  })
+
   it('does not take for a hole what may have had no room in the answer', () => {
-    const reading = new Reading(at(0), 4, { next: () => 0.5, id: () => 'id' })
+    const reading = new Reading(at(0), 4, { random: { next: () => 0.5, id: () => 'id' }, isCompacted: true })
     const empty = committedRecords({ ...partitionAnswer(0, { lastStableOffset: 9 }), fetchOffset: 4 })
     for (let i = 0; i < 10; i++) reading.accept(empty, { mustHaveRecords: false, hasBytes: false })
     expect(reading.position).toBe(4)
