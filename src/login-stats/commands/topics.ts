@@ -46,7 +46,7 @@ export async function createTopics(context: CommandContext, partitionCount: numb
       const minIsr = minInsyncReplicas === null ? {} : { 'min.insync.replicas': String(minInsyncReplicas) }
       await admin.createTopics([{ name: inputTopic, partitionCount, replicationFactor, config: minIsr }])
     }
-    await setUpTopics(admin, topology, {
+    await setUpTopics(admin, context.clock, topology, {
       replicationFactor,
       minInsyncReplicas,
       keyedPartitions: statsPartitions,

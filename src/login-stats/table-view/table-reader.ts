@@ -32,7 +32,7 @@ export async function followTable(options: FollowOptions): Promise<void> {
       (ends[partition] ?? 0) > (starts[partition] ?? 0) ? partition : [],
     ),
   )
-  const fetcher = kafka.fetcher({ maxWaitMs: pollMs })
+  const fetcher = kafka.fetcher({ maxWaitMs: pollMs, isCompacted: true })
   let wake = (): void => undefined
   fetcher.onArrival(() => wake())
   let isCaughtUp = false

@@ -8,8 +8,8 @@ import { decodePartial } from './partial.ts'
 const decayIntervalMs = 1000
 /** Keys handled in one step of such a pass. */
 const decayBatch = 500
-/** States kept decoded between commits. */
-const maxCachedStates = 20_000
+/** States are kept decoded between commits up to so many encoded bytes; decoded they take some times that. */
+const maxCachedBytes = 4 << 20
 
 interface CachedState<State> {
   readonly key: Buffer
@@ -45,6 +45,7 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
   readonly #cache = new Map<string, CachedState<State>>()
   #dirty: CachedState<State>[] = []
   #dirtyBytes = 0
+  #cachedBytes = 0
   #decayedAt = Number.NEGATIVE_INFINITY
   #decayedTo: number | null = null
 
@@ -71,7 +72,9 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
   async punctuate(): Promise<boolean> {
     const streamTime = this.#context.streamTime()
     if (streamTime === null || streamTime === this.#decayedTo) return false
-    if (this.#context.now() - this.#decayedAt < decayIntervalMs) return false
+    const sinceDecay = this.#context.now() - this.#decayedAt
+    // A wall clock that was set back must not stop the decay for as long.
+    if (sinceDecay >= 0 && sinceDecay < decayIntervalMs) return false
     const due = await this.#store.indexed({ lt: timerKey(streamTime + 1), limit: decayBatch })
     for (const { key } of due) this.#markDirty(this.#lookUp(key.toString('latin1')))
     if (due.length > 0) {
@@ -97,6 +100,7 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
       this.#store.put(cached.key, entry)
       this.#sink.send(cached.key, this.#aggregate.emit(cached.key, cached.state, streamTime), now)
       cached.isDirty = false
+      this.#cachedBytes += entry.length - cached.size
       cached.size = entry.length
     }
     this.#dirty = []
@@ -133,6 +137,7 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
       size: entry?.length ?? 256,
     }
     this.#cache.set(name, cached)
+    this.#cachedBytes += cached.size
     return cached
   }
 
@@ -145,7 +150,9 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
 
   /** Nothing is dirty here: any state can be read again from the store. */
   #evict(): void {
-    if (this.#cache.size > maxCachedStates) this.#cache.clear()
+    if (this.#cachedBytes <= maxCachedBytes) return
+    this.#cache.clear()
+    this.#cachedBytes = 0
   }
 }
 

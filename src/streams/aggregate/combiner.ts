@@ -51,11 +51,10 @@ export class Combiner<Delta, State> {
   /** Whether stream time should be told to partitions that nothing else goes to. */
   wantsCommit(): boolean {
     const streamTime = this.#context.streamTime()
-    return (
-      streamTime !== null &&
-      streamTime !== this.#toldStreamTime &&
-      this.#context.now() - this.#toldAt >= streamTimeIntervalMs
-    )
+    if (streamTime === null || streamTime === this.#toldStreamTime) return false
+    const sinceTold = this.#context.now() - this.#toldAt
+    // A wall clock that was set back must not silence us for as long.
+    return sinceTold >= streamTimeIntervalMs || sinceTold < 0
   }
 
   /** Sends one partial per key, and stream time where it is due. */

@@ -5,7 +5,7 @@ import type { FetchedRecords, KafkaClient, TopicPartition } from '../../ports/ka
 const lookAgainMs = 100
 
 /**
- * Reads the committed records of one partition from `from` to `to` (exclusive), chunk by chunk, with bounded memory.
+ * Reads the committed records of one partition of a compacted topic from `from` to `to` (exclusive), chunk by chunk, with bounded memory.
  * Resolves when the position has reached `to`, or earlier when `cancelled` says so. Throws what the fetcher throws.
  */
 export async function readPartition(options: {
@@ -20,7 +20,7 @@ export async function readPartition(options: {
 }): Promise<void> {
   const { kafka, clock, partition, from, to, onRecords, cancelled } = options
   if (from >= to) return
-  const fetcher = kafka.fetcher({ maxBytesPerPartition: 4 << 20 })
+  const fetcher = kafka.fetcher({ maxBytesPerPartition: 4 << 20, isCompacted: true })
   let wake = (): void => {}
   fetcher.onArrival(() => wake())
   try {

@@ -16,6 +16,12 @@ export function allTasks(topology: Topology, catalog: TopicCatalog): string[] {
   })
 }
 
+/** Partition counts of all source topics. */
+export function sourcePartitions(topology: Topology, catalog: TopicCatalog): Record<string, number> {
+  const topics = topology.subtopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic))
+  return Object.fromEntries(topics.map((topic) => [topic, catalog.partitionCount(topic)]))
+}
+
 /** The leader's part of a rebalance: an assignment for every member, by member id. */
 export function assignTasks(
   topology: Topology,
@@ -36,10 +42,13 @@ export function assignTasks(
       storedTasks,
     })),
   )
+  const partitions = sourcePartitions(topology, catalog)
   return new Map(
     members.map(({ memberId }) => {
       const tasks = plan.get(memberId)
-      const userData = encodeAssignmentMetadata(tasks === undefined ? { groupFingerprint: fingerprint } : {})
+      const userData = encodeAssignmentMetadata(
+        tasks === undefined ? { groupFingerprint: fingerprint } : { partitions },
+      )
       return [memberId, { partitions: partitionsOf(topology, catalog, tasks ?? []), userData }]
     }),
   )

@@ -1,3 +1,4 @@
+import { CodedError } from '../../errors.ts'
 import type { Fingerprint } from '../runtime/fingerprint.ts'
 
 /**
@@ -17,6 +18,8 @@ export interface AssignmentMetadata {
   readonly version: number
   /** Set where the member's fingerprint is not the group's: it gets no tasks and must not go on. */
   readonly groupFingerprint?: Fingerprint
+  /** Partition counts that the plan was made with. A member that knows of more asks for another plan. */
+  readonly partitions?: Readonly<Record<string, number>>
 }
 
 const version = 1
@@ -25,8 +28,13 @@ export function encodeMemberMetadata(metadata: Omit<MemberMetadata, 'version'>):
   return Buffer.from(JSON.stringify({ version, ...metadata }))
 }
 
+/** Throws GROUP_INCONSISTENT where another kind of consumer is in the group. */
 export function decodeMemberMetadata(bytes: Buffer): MemberMetadata {
-  return JSON.parse(bytes.toString()) as MemberMetadata
+  try {
+    return JSON.parse(bytes.toString()) as MemberMetadata
+  } catch (cause) {
+    throw new CodedError('GROUP_INCONSISTENT', { operation: 'read what a member says', cause })
+  }
 }
 
 export function encodeAssignmentMetadata(metadata: Omit<AssignmentMetadata, 'version'>): Buffer {

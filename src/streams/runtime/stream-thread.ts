@@ -1,12 +1,12 @@
-import { CodedError } from '../../errors.ts'
+import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Fetcher, GroupMember, MemberAssignment } from '../../ports/kafka.ts'
+import type { Fetcher, GroupMember, MemberAssignment, TopicPartition } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { tasksOf } from '../rebalance/assignor.ts'
 import { decodeAssignmentMetadata } from '../rebalance/member-metadata.ts'
 import type { StreamTask } from '../task/stream-task.ts'
 import type { TaskEnvironment } from '../task/task-environment.ts'
-import { assertSameFingerprint } from './fingerprint.ts'
+import { assertSameFingerprint, type Fingerprint } from './fingerprint.ts'
 import { TaskManager } from './task-manager.ts'
 import { WakeUp } from './wake-up.ts'
 
@@ -68,7 +68,9 @@ export class StreamThread {
       this.#tasks.throwLastingFailure()
     } catch (error) {
       // Others shall have the tasks at once: this process will not come back by itself.
-      await this.#end('dirty', true)
+      await this.#end('dirty', true).catch((second: unknown) =>
+        this.#log.error({ error: second }, 'Could not end in order'),
+      )
       throw error
     }
     await this.#end('clean', this.#leaveGroupOnStop)
@@ -87,30 +89,61 @@ export class StreamThread {
     if (this.#member.rejoinReason() !== null) await this.#rebalance()
     if (this.#isStopping) return
     await this.#tasks.handleFailures()
-    this.#inputs.throwFailure()
-    for (let chunk = this.#inputs.poll(); chunk !== null; chunk = this.#inputs.poll())
-      this.#tasks.enqueue(chunk)
+    await this.#handleInputFailure()
+    if (this.#takeChunks()) await this.#clock.yield()
+    this.#tasks.startDueOperations()
     const isBusy = this.#tasks.process(sliceMs)
     this.#tasks.startDueOperations()
     if (isBusy) await this.#clock.yield()
     else await this.#wakeUp.wait(idleMs)
   }
 
+  /** Gives fetched chunks to their tasks. The fetcher asks for the next ones as soon as the event loop turns. */
+  #takeChunks(): boolean {
+    let hasTaken = false
+    for (let chunk = this.#inputs.poll(); chunk !== null; chunk = this.#inputs.poll()) {
+      this.#tasks.enqueue(chunk)
+      hasTaken = true
+    }
+    return hasTaken
+  }
+
+  /**
+   * A partition that cannot be read stops the process; but first the group must say that it still is ours: the position of a zombie
+   * may have been purged by the new owner.
+   */
+  async #handleInputFailure(): Promise<void> {
+    try {
+      this.#inputs.throwFailure()
+    } catch (error) {
+      const failure = coded(error, 'read the input')
+      try {
+        await this.#member.confirm()
+      } catch (confirmation) {
+        if (coded(confirmation, 'confirm the membership').behaviour !== 'rejoin') throw confirmation
+        this.#log.warn({ code: failure.code }, failure.message)
+        return
+      }
+      throw failure
+    }
+  }
+
   /** Commits, joins, and takes what is assigned. Tasks that stay keep their store and go on where they were. */
   async #rebalance(): Promise<void> {
     const reason = this.#member.rejoinReason()
     const startedAt = this.#clock.monotonic()
-    await this.#tasks.commitAll()
-    await this.#tasks.handleFailures()
-    this.#isJoining = true
-    let assignment: MemberAssignment | null
-    try {
-      assignment = await this.#member.join()
-    } finally {
-      this.#isJoining = false
+    if (this.#member.wasLost()) {
+      // Others may have our tasks: nothing of what is in memory is worth a try.
+      await this.#tasks.closeAll('dirty')
+    } else {
+      await this.#tasks.commitAll()
+      await this.#tasks.handleFailures()
     }
+    const assignment = await this.#join()
     if (assignment === null) return
-    this.#assertAccepted(assignment)
+    const { groupFingerprint, partitions } = decodeAssignmentMetadata(assignment.userData)
+    this.#assertAccepted(groupFingerprint)
+    await this.#compareTopics(assignment, partitions ?? {})
     const assigned = tasksOf(this.#environment.topology, assignment.partitions)
     const { added, revoked } = await this.#tasks.assign(assigned)
     const durationMs = Math.round(this.#clock.monotonic() - startedAt)
@@ -118,8 +151,32 @@ export class StreamThread {
     this.#environment.observer.rebalanced?.({ assigned, revoked, durationMs })
   }
 
-  #assertAccepted({ userData }: MemberAssignment): void {
-    const { groupFingerprint } = decodeAssignmentMetadata(userData)
+  async #join(): Promise<MemberAssignment | null> {
+    if (this.#isStopping) return null
+    this.#isJoining = true
+    try {
+      return await this.#member.join()
+    } finally {
+      this.#isJoining = false
+    }
+  }
+
+  /** The plan may know of partitions that we have not heard of, or we of some that it lacks. */
+  async #compareTopics(
+    assignment: MemberAssignment,
+    planned: Readonly<Record<string, number>>,
+  ): Promise<void> {
+    const { catalog } = this.#environment
+    const isNews = ({ topic, partition }: TopicPartition): boolean =>
+      partition >= catalog.partitionCount(topic)
+    while (assignment.partitions.some(isNews) && !this.#isStopping) {
+      if (!(await this.#environment.refreshTopics())) await this.#clock.sleep(idleMs)
+    }
+    const isBehind = Object.entries(planned).some(([topic, count]) => count < catalog.partitionCount(topic))
+    if (isBehind) this.#member.requestRejoin('the plan lacks partitions')
+  }
+
+  #assertAccepted(groupFingerprint: Fingerprint | undefined): void {
     if (groupFingerprint === undefined) return
     assertSameFingerprint(groupFingerprint, this.#environment.fingerprint, 'the running group has')
   }
@@ -141,8 +198,9 @@ export class StreamThread {
 
   /** Intake has ended; the group is left before the stores are closed, so that others can take over at once. */
   async #end(manner: 'clean' | 'dirty', leaveGroup: boolean): Promise<void> {
-    await this.#inputs.close()
+    this.#tasks.cancelAll()
     await this.#member.close(leaveGroup)
     await this.#tasks.closeAll(manner)
+    await this.#inputs.close()
   }
 }

@@ -4,7 +4,7 @@ import type { DatabaseOpener } from '../../ports/database.ts'
 import type { GroupMember, KafkaClient } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { ChangelogSurvey } from '../changelog/changelog-survey.ts'
-import { assignTasks } from '../rebalance/assignor.ts'
+import { assignTasks, sourcePartitions } from '../rebalance/assignor.ts'
 import { encodeMemberMetadata } from '../rebalance/member-metadata.ts'
 import type { TaskEnvironment, TaskSettings } from '../task/task-environment.ts'
 import type { TaskState } from '../task/task-state.ts'
@@ -14,7 +14,7 @@ import type { Fingerprint } from './fingerprint.ts'
 import { purgeRepartitionTopics } from './repartition-purge.ts'
 import { StreamThread } from './stream-thread.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
-import { setUpTopics, type TopicSettings, topicNames } from './topic-setup.ts'
+import { knownTopics, setUpTopics, type TopicSettings, topicNames } from './topic-setup.ts'
 
 /** How often metadata is looked at for new partitions and recreated topics. */
 const metadataIntervalMs = 10_000
@@ -66,6 +66,7 @@ export class Streams {
   readonly #log: Log
   #thread: StreamThread | null = null
   #isStopping = false
+  readonly #stopped = Promise.withResolvers<undefined>()
 
   constructor(options: StreamsOptions) {
     this.#options = options
@@ -77,35 +78,44 @@ export class Streams {
    * ended it. Waits for Kafka if it is not there yet.
    */
   async run(): Promise<void> {
-    const { kafka, topology, topics, fingerprint, clock } = this.#options
-    const clusterId = await kafka.admin.clusterId((cause, waitedMs) =>
-      this.#log.warn({ waitedMs, cause: cause.message }, 'Kafka cannot be reached; waiting'),
-    )
-    const catalog = await setUpTopics(kafka.admin, topology, topics)
-    const complete = this.#completeFingerprint(fingerprint, catalog)
-    const survey = new ChangelogSurvey(kafka, clock, topology)
-    await survey.refresh(catalog)
-    survey.assertFits(complete, catalog)
-    if (this.#isStopping) return
-    const environment = this.#environment({ clusterId, catalog, survey, fingerprint: complete })
+    const environment = await Promise.race([this.#prepare(), this.#stopped.promise])
+    if (environment === undefined || this.#isStopping) return
     const thread = new StreamThread(environment, this.#options)
     this.#thread = thread
     const failures: CodedError[] = []
+    const stalled = Promise.withResolvers<never>()
     const endWatches = this.#startWatches(environment, thread, (error) => {
       failures.push(error)
       thread.stop()
+      // What does not move any more cannot be waited for: the tasks are given up as they are.
+      if (error.code === 'STALLED') environment.member.close(true).finally(() => stalled.reject(error))
     })
     try {
-      await thread.run()
+      await Promise.race([thread.run(), stalled.promise])
     } finally {
       endWatches()
     }
     if (failures[0] !== undefined) throw failures[0]
   }
 
+  /** Waits for Kafka, and checks topics and state before anybody else is disturbed. */
+  async #prepare(): Promise<TaskEnvironment> {
+    const { kafka, topology, topics, fingerprint, clock } = this.#options
+    const clusterId = await kafka.admin.clusterId((cause, waitedMs) =>
+      this.#log.warn({ waitedMs, cause: cause.message }, 'Kafka cannot be reached; waiting'),
+    )
+    const catalog = await setUpTopics(kafka.admin, clock, topology, topics)
+    const complete = this.#completeFingerprint(fingerprint, catalog)
+    const survey = new ChangelogSurvey(kafka, clock, topology)
+    await survey.refresh(catalog)
+    survey.assertFits(complete, catalog)
+    return this.#environment({ clusterId, catalog, survey, fingerprint: complete })
+  }
+
   /** Stops intake, commits, leaves the group if so configured, closes the stores; `run` then resolves. */
   stop(): void {
     this.#isStopping = true
+    this.#stopped.resolve(undefined)
     this.#thread?.stop()
   }
 
@@ -145,6 +155,7 @@ export class Streams {
       fingerprint,
       settings: tasks,
       observer: observer ?? {},
+      refreshTopics: () => this.#refreshTopics(catalog),
       storeDirectory: (taskId) => localState.taskDirectory(taskId),
       countedBefore: async (input, { isSure }) => {
         if (!isSure) return survey.counted(input)
@@ -172,7 +183,7 @@ export class Streams {
           fingerprint,
           ownedTasks: this.#thread?.taskIds ?? [],
           storedTasks: await localState.tasksOnDisk(),
-          partitions: Object.fromEntries(sources.map((topic) => [topic, catalog.partitionCount(topic)])),
+          partitions: sourcePartitions(topology, catalog),
         }),
       assign: async (members) => {
         await this.#refreshTopics(catalog)
@@ -181,15 +192,15 @@ export class Streams {
     })
   }
 
-  /** Whether a source topic has got more partitions; topics that follow the input grow with it. */
+  /** Whether a topic has got more partitions; topics that follow the input grow with it. */
   async #refreshTopics(catalog: TopicCatalog): Promise<boolean> {
-    const { kafka, topology, topics } = this.#options
-    const hasGrown = catalog.update(await kafka.admin.topics(topicNames(topology)))
-    if (hasGrown) {
-      await setUpTopics(kafka.admin, topology, topics)
-      catalog.update(await kafka.admin.topics(topicNames(topology)))
-    }
-    return hasGrown
+    const { kafka, clock, topology, topics } = this.#options
+    const names = topicNames(topology)
+    const fresh = await knownTopics(kafka.admin, clock, names)
+    if (!catalog.hasGrown(fresh)) return false
+    await setUpTopics(kafka.admin, clock, topology, topics)
+    catalog.update(await knownTopics(kafka.admin, clock, names))
+    return true
   }
 
   /** What goes on beside the thread. Returns how to end it. */

@@ -112,7 +112,7 @@ export class TaskManager {
   #start(managed: ManagedTask, name: string, run: () => Promise<void>): Promise<void> {
     const settled = run().then(
       () => {
-        if (name !== 'punctuate') managed.failuresInARow = 0
+        if (name === 'commit') managed.failuresInARow = 0
       },
       (error: unknown) => this.#fail(managed, error, name),
     )
@@ -173,6 +173,8 @@ export class TaskManager {
     log.warn({ task: managed.task.id, code: failure.code, backOffMs }, failure.message)
     observer.aborted?.(managed.task.id, failure)
     managed.failure = null
+    // What is in memory is lost; nothing more may be built on it.
+    managed.task.suspend()
     this.#start(managed, 'recover', async () => {
       await clock.sleep(backOffMs)
       await member.confirm()
@@ -216,6 +218,11 @@ export class TaskManager {
         longest = { task: task.id, name: operation.name, durationMs }
     }
     return longest
+  }
+
+  /** Take-overs under way end soon, before they fence anybody. */
+  cancelAll(): void {
+    for (const { task } of this.#tasks.values()) task.cancel()
   }
 
   /** Ends all tasks: `clean` after `commitAll`, `dirty` where they stand. */

@@ -7,6 +7,10 @@ export type TopicConfigs = ReadonlyMap<string, ReadonlyMap<string, string>>
 /** Kafka's own defaults, where a broker does not tell. */
 const defaultMaxMessageBytes = 1_048_588
 const defaultDeleteRetentionMs = 86_400_000
+/** Larger batches bring nothing. */
+const goodBatchBytes = 900_000
+/** What a record may take beyond what its batch is measured by before it is added. */
+const batchRoomBytes = 128
 
 /** The topics of the application as last seen: partition counts, topic ids, and their configuration at the start. */
 export class TopicCatalog {
@@ -21,6 +25,11 @@ export class TopicCatalog {
   /** The largest record batch that the topic takes, in bytes. */
   maxRecordBytes(topic: string): number {
     return Number(this.#configs.get(topic)?.get('max.message.bytes') ?? defaultMaxMessageBytes)
+  }
+
+  /** How large batches for the topic are made: what it takes, but not more than is good. */
+  maxBatchBytes(topic: string): number {
+    return Math.min(goodBatchBytes, this.maxRecordBytes(topic) - batchRoomBytes)
   }
 
   /** For how long a compacted topic keeps deletions, in ms. */
@@ -49,20 +58,20 @@ export class TopicCatalog {
     return ids
   }
 
-  /**
-   * Takes fresh metadata. Returns whether a partition count has changed. Throws TOPIC_RECREATED, TOPIC_MISSING.
-   */
-  update(topics: ReadonlyMap<string, TopicInfo>): boolean {
-    let changed = false
+  /** Whether fresh metadata knows more partitions than we do. Throws TOPIC_RECREATED. */
+  hasGrown(topics: ReadonlyMap<string, TopicInfo>): boolean {
+    let hasGrown = false
     for (const [name, before] of this.#topics) {
       const now = topics.get(name)
-      if (now === undefined)
-        throw new CodedError('TOPIC_MISSING', { operation: 'refresh metadata', topic: name })
-      assertSameTopic(name, before.topicId, now.topicId)
-      if (now.partitionCount !== before.partitionCount) changed = true
+      assertSameTopic(name, before.topicId, now?.topicId)
+      if (now !== undefined && now.partitionCount > before.partitionCount) hasGrown = true
     }
+    return hasGrown
+  }
+
+  /** Takes fresh metadata. */
+  update(topics: ReadonlyMap<string, TopicInfo>): void {
     this.#topics = topics
-    return changed
   }
 }
 

@@ -1,4 +1,5 @@
 import { CodedError } from '../../errors.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { KafkaAdmin, NewTopic, TopicInfo } from '../../ports/kafka.ts'
 import type { TopicRole, Topology } from '../topology/topology.ts'
 import { TopicCatalog } from './topic-catalog.ts'
@@ -11,6 +12,10 @@ export interface TopicSettings {
   /** Partitions of the keyed stage, or null: those of the input at the first start. */
   readonly keyedPartitions: number | null
 }
+
+/** How long a topic must be missing in metadata to be taken for missing. */
+const missingTopicMs = 5000
+const missingTopicPollMs = 100
 
 /** Topics that a role may be made with, and what an existing one must be. */
 const configOf: Readonly<Record<Exclude<TopicRole, 'external'> | 'changelog', Record<string, string>>> = {
@@ -38,11 +43,33 @@ export function topicNames(topology: Topology): string[] {
 }
 
 /**
+ * Fresh metadata of topics that exist. A broker that has just started, or has not heard of a new topic yet, may leave one out: it is
+ * believed only after a while. Throws TOPIC_MISSING.
+ */
+export async function knownTopics(
+  admin: KafkaAdmin,
+  clock: Clock,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, TopicInfo>> {
+  const deadline = clock.monotonic() + missingTopicMs
+  for (;;) {
+    const topics = await admin.topics(names)
+    const missing = names.find((name) => !topics.has(name))
+    if (missing === undefined) return topics
+    if (clock.monotonic() >= deadline) {
+      throw new CodedError('TOPIC_MISSING', { operation: 'look up topics', topic: missing })
+    }
+    await clock.sleep(missingTopicPollMs)
+  }
+}
+
+/**
  * Makes the topics that are missing, and checks those that exist. Topics with the partitions of the input grow with it.
  * Throws TOPIC_MISSING for an external topic, TOPIC_MISMATCH for a topic of the wrong shape.
  */
 export async function setUpTopics(
   admin: KafkaAdmin,
+  clock: Clock,
   topology: Topology,
   settings: TopicSettings,
 ): Promise<TopicCatalog> {
@@ -62,7 +89,7 @@ export async function setUpTopics(
     checkConfig(topic, config)
     configs.set(topic.name, config)
   }
-  return new TopicCatalog(await admin.topics(names), configs)
+  return new TopicCatalog(await knownTopics(admin, clock, names), configs)
 }
 
 function newTopic({ name, role, partitionCount }: PlannedTopic, settings: TopicSettings): NewTopic {
@@ -134,9 +161,19 @@ function keyedPartitionCount(
 async function checkPartitions(admin: KafkaAdmin, topic: PlannedTopic, found: TopicInfo): Promise<void> {
   const { name, role, partitionCount } = topic
   if (role === 'same-partitions-as-input' && found.partitionCount < partitionCount) {
-    await admin.addPartitions(name, partitionCount)
+    await growTo(admin, name, partitionCount)
   } else if (found.partitionCount !== partitionCount) {
     throw mismatch(name, `${found.partitionCount} partitions`, `${partitionCount} partitions`)
+  }
+}
+
+/** Another instance may do the same at the same time; what counts is that the partitions are there. */
+async function growTo(admin: KafkaAdmin, name: string, partitionCount: number): Promise<void> {
+  try {
+    await admin.addPartitions(name, partitionCount)
+  } catch (error) {
+    const now = (await admin.topics([name])).get(name)?.partitionCount ?? 0
+    if (now < partitionCount) throw error
   }
 }
 

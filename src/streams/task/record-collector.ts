@@ -8,10 +8,10 @@ import type { SinkNode } from '../topology/topology.ts'
  * What a task wants to send with its next commit, encoded as it is collected. Nothing leaves before the commit.
  */
 export class RecordCollector {
-  readonly #newAppender: () => RecordAppender
+  readonly #newAppender: (topic: string) => RecordAppender
   #appenders = new Map<string, (RecordAppender | undefined)[]>()
 
-  constructor(newAppender: () => RecordAppender) {
+  constructor(newAppender: (topic: string) => RecordAppender) {
     this.#newAppender = newAppender
   }
 
@@ -24,7 +24,7 @@ export class RecordCollector {
     }
     let appender = partitions[partition]
     if (appender === undefined) {
-      appender = this.#newAppender()
+      appender = this.#newAppender(topic)
       partitions[partition] = appender
     }
     return appender

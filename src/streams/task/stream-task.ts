@@ -78,6 +78,13 @@ export class StreamTask {
     this.inputs = subtopology.sources
       .filter(({ topic }) => id.partition < environment.catalog.partitionCount(topic))
       .map(({ topic }) => ({ topic, partition: id.partition }))
+    if (this.inputs.length === 0) {
+      throw new CodedError('INTERNAL', {
+        operation: 'create a task',
+        task: this.id,
+        detail: 'None of its source topics is known to have this partition.',
+      })
+    }
     this.#group = new PartitionGroup(this.inputs, environment.inputs)
   }
 
@@ -100,23 +107,32 @@ export class StreamTask {
    * Uncommitted work is dropped.
    */
   async takeOver(): Promise<void> {
-    this.#change('restoring')
-    this.#dropUncommitted()
+    this.suspend()
+    this.#refuseIfCancelled()
     const { topology } = this.#environment
     // 2.
     const producer = await fenceOldOwner(this.#environment, `${topology.applicationId}-${this.id}`)
     try {
       // 3. to 5.
       const committed = await this.#committedState()
-      if (this.#isCancelled) {
-        throw new CodedError('TASK_MIGRATED', { operation: 'take over a task', task: this.id })
-      }
+      this.#refuseIfCancelled()
       // 6.
       this.#begin(producer, committed)
     } catch (error) {
       producer.close()
       throw error
     }
+  }
+
+  /** Drops what is uncommitted; nothing is processed until the task has been taken over (again). */
+  suspend(): void {
+    this.#change('restoring')
+    this.#dropUncommitted()
+  }
+
+  #refuseIfCancelled(): void {
+    if (!this.#isCancelled) return
+    throw new CodedError('TASK_MIGRATED', { operation: 'take over a task', task: this.id })
   }
 
   async #committedState(): Promise<CommittedState> {
@@ -136,7 +152,8 @@ export class StreamTask {
   }
 
   #begin(producer: TransactionalProducer, committed: CommittedState): void {
-    const collector = new RecordCollector(() => producer.appender())
+    const { catalog } = this.#environment
+    const collector = new RecordCollector((topic) => producer.appender(catalog.maxBatchBytes(topic)))
     const graph = new ProcessorGraph({
       taskId: this.id,
       partition: this.partition,
@@ -166,23 +183,33 @@ export class StreamTask {
     if (this.#state !== 'running' || work === null || this.#isPunctuating) return false
     let isBusy = false
     work.graph.beginSlice()
-    while (this.#mayProcess(work)) {
-      const chunk = this.#group.current
-      if (chunk === null) break
+    for (let chunk = this.#group.current; chunk !== null; chunk = this.#group.current) {
+      const mustStop = this.#isFull(work) || this.#isCommitDue()
+      if (mustStop && work.graph.isBetweenSourceTransactions) break
       isBusy = true
-      this.#processSlice(work, chunk)
+      this.#processSlice(work, chunk, mustStop)
       if (this.#environment.clock.monotonic() >= deadline) break
     }
     return isBusy
   }
 
-  /** A task that holds much uncommitted work waits for the commit under way; memory stays bounded. */
-  #mayProcess(work: Work): boolean {
-    if (!this.#isCommitting || !work.graph.isBetweenSourceTransactions) return true
-    return this.#uncommittedBytes(work) < this.#environment.settings.maxUncommittedBytes
+  /** So much is uncommitted that a commit must come first; memory stays bounded. */
+  #isFull(work: Work): boolean {
+    return this.#uncommittedBytes(work) >= this.#environment.settings.maxUncommittedBytes
   }
 
-  #processSlice(work: Work, chunk: FetchedRecords): void {
+  /** It is time for a commit, and none is under way. */
+  #isCommitDue(): boolean {
+    if (this.#isCommitting || !this.#hasNews) return false
+    const { settings, clock } = this.#environment
+    return clock.monotonic() - this.#lastCommitAt >= settings.commitIntervalMs
+  }
+
+  /**
+   * Some hundred records of a chunk. `stopBetween`: ends as soon as no source transaction is half read, for only there a commit is
+   * allowed.
+   */
+  #processSlice(work: Work, chunk: FetchedRecords, stopBetween: boolean): void {
     for (let left = recordsPerSlice; left > 0; left--) {
       const record = chunk.next()
       if (record === null) {
@@ -196,6 +223,7 @@ export class StreamTask {
       }
       this.#group.passRecord(chunk.topic, record.offset)
       this.#hasNews = true
+      if (stopBetween && work.graph.isBetweenSourceTransactions) return
     }
   }
 
@@ -221,7 +249,7 @@ export class StreamTask {
       work.graph.beginSlice()
       while ((await work.graph.punctuate()) && this.#work === work) {
         this.#hasNews = true
-        if (this.#uncommittedBytes(work) >= this.#environment.settings.maxUncommittedBytes) break
+        if (this.#isFull(work)) break
       }
     } finally {
       this.#isPunctuating = false
@@ -240,8 +268,7 @@ export class StreamTask {
       return sinceLast >= offsetsOnlyIntervalMs && this.#group.hasMoved
     }
     if (sinceLast >= settings.commitIntervalMs) return true
-    if (isCaughtUp && sinceLast >= caughtUpIntervalMs) return true
-    return this.#uncommittedBytes(work) >= settings.maxUncommittedBytes
+    return (isCaughtUp && sinceLast >= caughtUpIntervalMs) || this.#isFull(work)
   }
 
   #uncommittedBytes(work: Work): number {
@@ -312,7 +339,7 @@ export class StreamTask {
   #freezeStore(work: Work, meta: CommitMeta): FrozenCommit['changelog'] {
     if (this.#store === null || this.#changelog === null) return null
     const now = this.#environment.clock.now()
-    const records = work.producer.appender()
+    const records = work.producer.appender(this.#environment.catalog.maxBatchBytes(this.#changelog.topic))
     for (const { key, value } of this.#store.freeze()) records.append(dataRecordKey(key), value, now)
     records.append(metaRecordKey, encodeMeta(meta), now)
     return { partition: this.#changelog, records }

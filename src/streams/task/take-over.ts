@@ -57,13 +57,17 @@ async function startOffset(
   committed: ConsumerOffset | null,
   counted: number | null,
 ): Promise<number> {
+  const { offsetLost } = environment.settings
   if (committed !== null) {
-    if (counted !== null && committed.offset < counted)
-      throw mismatch(taskId, input, committed.offset, counted)
+    // Who wished to start over after a loss has offsets below what was counted once.
+    if (offsetLost === 'stop' && counted !== null && committed.offset < counted) {
+      throw await mismatch(environment, taskId, input, committed.offset, counted)
+    }
     return committed.offset
   }
-  const { offsetLost } = environment.settings
   if (counted !== null && offsetLost === 'stop') {
+    // Where the task is not ours any more, the new owner may just have counted it for the first time.
+    await environment.member.confirm()
     throw new CodedError('OFFSET_LOST', {
       operation: 'take over a task',
       task: taskId,
@@ -76,7 +80,15 @@ async function startOffset(
   return offset ?? 0
 }
 
-function mismatch(taskId: string, input: TopicPartition, found: number, expected: number): CodedError {
+/** Throws TASK_MIGRATED instead where the task is not ours any more: then the new owner has moved on meanwhile. */
+async function mismatch(
+  environment: TaskEnvironment,
+  taskId: string,
+  input: TopicPartition,
+  found: number,
+  expected: number,
+): Promise<CodedError> {
+  await environment.member.confirm()
   return new CodedError('OFFSET_MISMATCH', {
     operation: 'take over a task',
     task: taskId,
@@ -105,7 +117,7 @@ export async function committedStateOfStatefulTask(
     const counted = meta?.inputOffsets[input.topic] ?? null
     const committed = offsets[index] ?? null
     if (committed !== null && committed.offset !== counted) {
-      throw mismatch(taskId, input, committed.offset, counted ?? 0)
+      throw await mismatch(environment, taskId, input, committed.offset, counted ?? 0)
     }
     // The meta record stands in the same transaction as the offset, so where the offset is lost and the user wishes to go on,
     // the state itself knows the exact one.

@@ -36,6 +36,8 @@ export interface TaskEnvironment {
   /** Where the task's store lives. */
   storeDirectory(taskId: string): string
   readonly catalog: TopicCatalog
+  /** Brings the catalog up to date; true if a topic has got more partitions. */
+  refreshTopics(): Promise<boolean>
   /**
    * Up to which offset (exclusive) any store has counted an input partition, by the changelogs' meta records; null if never. A
    * lower bound as of the start, unless it must be sure.

@@ -4,6 +4,7 @@ import { TopologyBuilder } from '../../../../src/streams/index.ts'
 import { assertSameFingerprint } from '../../../../src/streams/runtime/fingerprint.ts'
 import { TopicCatalog } from '../../../../src/streams/runtime/topic-catalog.ts'
 import { setUpTopics } from '../../../../src/streams/runtime/topic-setup.ts'
+import { systemClock } from '../../../../src/system/clock.ts'
 
 const supplier = () => ({ process: () => {} })
 
@@ -60,7 +61,11 @@ beforeEach(() => {
 
 describe('setUpTopics', () => {
   test('makes what is missing, each with the partitions and the clean-up policy of its role', async () => {
-    await setUpTopics(topics.admin, topology, { ...settings, keyedPartitions: 2, minInsyncReplicas: 2 })
+    await setUpTopics(topics.admin, systemClock, topology, {
+      ...settings,
+      keyedPartitions: 2,
+      minInsyncReplicas: 2,
+    })
     const made = Object.fromEntries(topics.created.map((topic) => [topic.name, topic]))
     expect(made['app-repartition']).toMatchObject({ partitionCount: 2, config: { 'retention.ms': '-1' } })
     expect(made['app-counts-changelog']).toMatchObject({
@@ -72,18 +77,18 @@ describe('setUpTopics', () => {
   })
 
   test('keeps the partition count of the first start when the input grows, and lets the dead letters grow with it', async () => {
-    await setUpTopics(topics.admin, topology, settings)
+    await setUpTopics(topics.admin, systemClock, topology, settings)
     topics.add('input', 6)
-    const catalog = await setUpTopics(topics.admin, topology, settings)
+    const catalog = await setUpTopics(topics.admin, systemClock, topology, settings)
     expect(catalog.partitionCount('app-repartition')).toBe(4)
     expect(catalog.partitionCount('table')).toBe(4)
     expect(catalog.partitionCount('dlq')).toBe(6)
   })
 
   test('refuses another STATS_PARTITIONS than that of the state', async () => {
-    await setUpTopics(topics.admin, topology, settings)
+    await setUpTopics(topics.admin, systemClock, topology, settings)
     await expect(
-      setUpTopics(topics.admin, topology, { ...settings, keyedPartitions: 8 }),
+      setUpTopics(topics.admin, systemClock, topology, { ...settings, keyedPartitions: 8 }),
     ).rejects.toMatchObject({
       code: 'FINGERPRINT_MISMATCH',
       message: expect.stringContaining('STATS_PARTITIONS'),
@@ -92,7 +97,7 @@ describe('setUpTopics', () => {
 
   test('refuses a topic that is compacted and deleted', async () => {
     topics.add('table', 4, { 'cleanup.policy': 'compact,delete' })
-    await expect(setUpTopics(topics.admin, topology, settings)).rejects.toMatchObject({
+    await expect(setUpTopics(topics.admin, systemClock, topology, settings)).rejects.toMatchObject({
       code: 'TOPIC_MISMATCH',
     })
   })
@@ -101,22 +106,27 @@ describe('setUpTopics', () => {
 describe('the topic catalog', () => {
   const catalog = (): TopicCatalog => new TopicCatalog(new Map(topics.infos), new Map())
 
-  test('tells when partitions were added', () => {
+  test('tells when partitions were added, until it has been told of them', () => {
     const known = catalog()
-    expect(known.update(new Map(topics.infos))).toBe(false)
+    expect(known.hasGrown(new Map(topics.infos))).toBe(false)
     topics.add('input', 5)
-    expect(known.update(new Map(topics.infos))).toBe(true)
+    expect(known.hasGrown(new Map(topics.infos))).toBe(true)
+    expect(known.hasGrown(new Map(topics.infos))).toBe(true)
+    known.update(new Map(topics.infos))
+    expect(known.hasGrown(new Map(topics.infos))).toBe(false)
     expect(known.partitionCount('input')).toBe(5)
   })
 
   test('refuses a topic that has been made again', () => {
     const known = catalog()
     const again = new Map([['input', { name: 'input', partitionCount: 4, topicId: 'another' }]])
-    expect(() => known.update(again)).toThrow(expect.objectContaining({ code: 'TOPIC_RECREATED' }))
+    expect(() => known.hasGrown(again)).toThrow(expect.objectContaining({ code: 'TOPIC_RECREATED' }))
   })
 
-  test('refuses to go on without a topic', () => {
-    expect(() => catalog().update(new Map())).toThrow(expect.objectContaining({ code: 'TOPIC_MISSING' }))
+  test('names a topic that it does not know', () => {
+    expect(() => catalog().partitionCount('nowhere')).toThrow(
+      expect.objectContaining({ code: 'TOPIC_MISSING' }),
+    )
   })
 })
 
