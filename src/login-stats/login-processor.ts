@@ -15,8 +15,11 @@ import { LoginParser } from './domain/login-parser.ts'
 import { loginAggregate } from './login-aggregate.ts'
 import { type LoginStatsSettings, sinks } from './login-stats-settings.ts'
 
-/** What a partial count takes in memory, about. */
+/** What a partial count takes in memory, and what a login may add to its ticks, about. */
 const bytesPerKey = 200
+const bytesPerLogin = 64
+/** What key, headers and batch add to the value of an enriched record, at the most. */
+const enrichedRoomBytes = 1024
 
 /**
  * The first stage: reads each login, sends invalid ones to the dead-letter topic and enriched ones to theirs, and folds the
@@ -73,13 +76,27 @@ export class LoginProcessor implements Processor<RecordView> {
 
   #enrich(record: RecordView, sink: SinkHandle): void {
     const now = this.#context.now()
-    const value = this.#enricher.enrich(record.bytes, record.valueStart, record.valueEnd, {
+    const enrichment = {
       eventTimeMs: this.#parser.eventTimeMs,
       processedTimeMs: now,
       hasEnrichedFields: this.#parser.hasEnrichedFields,
-    })
+    }
+    const key = record.key()
+    const room = sink.maxRecordBytes - enrichedRoomBytes - (key?.length ?? 0)
+    let value = this.#enricher.enrich(record.bytes, record.valueStart, record.valueEnd, enrichment)
+    if (value.length > room) {
+      const counted = this.#countedFields(record.valueEnd - record.valueStart)
+      value = this.#enricher.enrich(counted, 0, counted.length, { ...enrichment, hasEnrichedFields: false })
+    }
     // Kafka refuses records from the future, which the input topic may have been allowed to hold.
-    sink.send(record.key(), value, Math.min(record.timestamp, now))
+    sink.send(key, value, Math.min(record.timestamp, now))
+  }
+
+  /** What is left of a login that is too large for the enriched topic: the counted fields, and its full size in bytes. */
+  #countedFields(size: number): Buffer {
+    const { fields, bytes, starts, ends } = this.#parser
+    const entries = fields.map((field, index) => [field, bytes.toString('utf8', starts[index], ends[index])])
+    return Buffer.from(JSON.stringify({ ...Object.fromEntries(entries), truncated: size }))
   }
 
   flush(reason: FlushReason): void {
@@ -91,6 +108,6 @@ export class LoginProcessor implements Processor<RecordView> {
   }
 
   sizeInBytes(): number {
-    return this.#fold.keyCount * bytesPerKey
+    return this.#fold.keyCount * bytesPerKey + this.#fold.loginCount * bytesPerLogin
   }
 }

@@ -20,6 +20,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit()
 })
 
+/** What still holds the process after its work is done is not waited for longer than this. */
+const lingerMs = 5000
+
 const release = keepAlive()
 process.exitCode = await runProgram(
   process.argv.slice(2),
@@ -44,3 +47,5 @@ process.exitCode = await runProgram(
   version,
 )
 release()
+// A call that hangs, e.g. on a dead disk, must not keep a stopped process from being started again.
+systemClock.setTimer(lingerMs, () => process.exit())

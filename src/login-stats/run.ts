@@ -1,3 +1,4 @@
+import { coded } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import type { EngineObserver } from '../streams/index.ts'
 import { describe } from '../streams/index.ts'
@@ -14,10 +15,15 @@ export async function run(config: Config, log: Log, observer: EngineObserver = {
   const release = keepAlive()
   try {
     const processor = await openProcessor(config, log, { ...logging(log), ...observer })
+    let isStalled = false
     try {
       await runUntilTerminated(processor, config, log)
+    } catch (error) {
+      isStalled = coded(error, 'run').code === 'STALLED'
+      throw error
     } finally {
-      await processor.close()
+      // What does not move any more would not close either.
+      if (!isStalled) await processor.close()
     }
   } finally {
     release()
