@@ -62,9 +62,28 @@ export interface Plan {
 
 export interface PlanOptions {
   readonly faults: boolean
+  /** Faults that are left out, by name. */
+  readonly without: readonly string[]
 }
 
-export function drawPlan(random: SeededRandom, { faults }: PlanOptions): Plan {
+export function drawPlan(random: SeededRandom, { faults, without }: PlanOptions): Plan {
+  const plan = draw(random, faults)
+  return {
+    ...plan,
+    network: leftOut(plan.network, without),
+    every: leftOut(plan.every, without),
+    atKill: leftOut(plan.atKill, without),
+    crashAtCall: without.includes('crashAtCall') ? 0 : plan.crashAtCall,
+    crashAtStep: without.includes('crashAtStep') ? 0 : plan.crashAtStep,
+  }
+}
+
+function leftOut<T extends Readonly<Record<string, number>>>(chances: T, without: readonly string[]): T {
+  const entries = Object.entries(chances).map(([name, value]) => [name, without.includes(name) ? 0 : value])
+  return Object.fromEntries(entries)
+}
+
+function draw(random: SeededRandom, faults: boolean): Plan {
   /** Half of the faults are absent from a run, so that the others come through. */
   const maybe = (low: number, high: number): number => {
     const value = random.logarithmic(low, high)

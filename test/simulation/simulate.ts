@@ -4,6 +4,7 @@
  *   simulate.ts --seed N [--log]          one, with its plan, what happened, and its hash
  *   simulate.ts --seeds N [--from M]      many: prints the seeds that failed, and how many ran a minute
  *   --calm                                without faults
+ *   --without kill,grow                   without those faults
  */
 import { parseArgs } from 'node:util'
 import type { Log } from '../../src/ports/log.ts'
@@ -14,11 +15,12 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
+    without: { type: 'string', default: '' },
     calm: { type: 'boolean', default: false },
     log: { type: 'boolean', default: false },
   },
 })
-const faults = !values.calm
+const settings = { faults: !values.calm, without: values.without.split(',') }
 
 const printingLog = (fields: object): Log => {
   const print = (more: object, message: string): void =>
@@ -36,7 +38,7 @@ async function runOne(seed: number): Promise<void> {
   console.log(`seed ${seed}`)
   const outcome = await simulate({
     seed,
-    faults,
+    ...settings,
     ...(values.log ? { log: printingLog({}) } : {}),
     onPlan: (plan) => console.log(JSON.stringify(plan, null, 1)),
     onNote: (atMs, line) => {
@@ -55,7 +57,7 @@ async function runMany(from: number, count: number): Promise<void> {
   let valid = 0
   let longest = { catchUpMs: 0, seed: 0 }
   for (let seed = from; seed < from + count; seed++) {
-    const outcome = await simulate({ seed, faults })
+    const outcome = await simulate({ seed, ...settings })
     // Timers and signals of the machine have their turn between seeds.
     await new Promise((resolve) => setImmediate(resolve))
     events += outcome.events

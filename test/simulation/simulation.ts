@@ -25,6 +25,8 @@ import { calm, type Network } from './simulated-wire.ts'
 export interface SimulationOptions {
   readonly seed: number
   readonly faults?: boolean
+  /** Names of faults, as in the plan, that shall not happen. The rest of the run differs from then on. */
+  readonly without?: readonly string[]
   readonly log?: Log
   /** Told the plan before anything runs, and what happens. */
   readonly onPlan?: (plan: Plan) => void
@@ -54,8 +56,10 @@ const maxClockSkewMs = 300_000
 const catchUpLimitMs = 240_000
 const lookEveryMs = 100
 
-/** Codes with which a process may end under faults; it is then started again. */
-const excusableExits: readonly string[] = ['STORE_WRITE_FAILED', 'STATE_DIR_UNUSABLE']
+/** Codes with which a process may end where its disk was full; it is then started again. */
+const diskExits: readonly string[] = ['STORE_WRITE_FAILED', 'STATE_DIR_UNUSABLE']
+/** A JoinGroup of a process that is dead by now may arrive late, and take the place of the one that lives. */
+const fencedExit = 'MEMBER_FENCED'
 
 export function simulate(options: SimulationOptions): Promise<Outcome> {
   return new Simulation(options).run()
@@ -79,7 +83,7 @@ class Simulation {
     this.#options = options
     const random = new SeededRandom(options.seed)
     this.#random = random
-    const plan = drawPlan(random.fork(), { faults: options.faults ?? true })
+    const plan = drawPlan(random.fork(), { faults: options.faults ?? true, without: options.without ?? [] })
     this.#plan = plan
     options.onPlan?.(plan)
     this.#broker = new SimulatedBroker(this.#queue, random.fork(), {
@@ -211,6 +215,15 @@ class Simulation {
   /** After a clean stop every store holds its changelog, byte for byte. */
   async #checkStores(): Promise<void> {
     if (this.#failure !== null) return
+    const taskCount =
+      this.#broker.topics.partitionsOf(topics.input).length +
+      this.#broker.topics.partitionsOf(`${appId}-counts-repartition`).length
+    await this.#queue.runUntil(
+      this.#queue.now + 120_000,
+      () => this.#failure !== null || this.#runningTasks() === taskCount,
+    )
+    if (this.#runningTasks() !== taskCount)
+      this.#fail(`${this.#runningTasks()} of ${taskCount} tasks are running`)
     this.#faults.isFinished = true
     for (const machine of this.#machines) machine.streams?.stop()
     await this.#queue.runUntil(
@@ -237,10 +250,15 @@ class Simulation {
       if (size > 0 && !found.has(partition)) this.#fail(`no store holds what changelog ${partition} holds`)
   }
 
+  #runningTasks(): number {
+    const statuses = this.#machines.flatMap(({ streams }) => streams?.status() ?? [])
+    return statuses.filter(({ state }) => state === 'running').length
+  }
+
   #exited(machine: Machine, code: string | null, message: string): void {
     this.#count(`exit ${code ?? 'clean'}`)
-    if (code !== null && !(excusableExits.includes(code) && machine.wasFull))
-      this.#fail(`${machine.name} has ended:\n  ${message}`)
+    const isExcused = code === null || code === fencedExit || (diskExits.includes(code) && machine.wasFull)
+    if (!isExcused) this.#fail(`${machine.name} has ended:\n  ${message}`)
     else this.#faults.restartLater(machine)
   }
 

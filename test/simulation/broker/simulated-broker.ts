@@ -64,7 +64,7 @@ export class SimulatedBroker {
   /** Lets another node lead a partition. */
   moveLeader(topic: string, partition: number): void {
     const found = this.topics.partition(topic, partition)
-    if (found === null) return
+    if (found === null || this.#upNodes().length === 0) return
     found.leaderId = this.#random.pick(this.#upNodes())
     found.leaderEpoch++
     this.#wakeFetches(found.log)
@@ -72,6 +72,7 @@ export class SimulatedBroker {
 
   /** Lets another node coordinate a group (0) or transactional id (1), after having loaded what it must know. */
   moveCoordinator(keyType: 0 | 1, key: string, loadingMs: number): void {
+    if (this.#upNodes().length === 0) return
     const nodeId = this.#random.pick(this.#upNodes())
     this.#coordinators.set(`${keyType}/${key}`, { nodeId, loadingUntil: this.#queue.now + loadingMs })
     if (keyType === 0) this.groups.moveCoordinator(key)
