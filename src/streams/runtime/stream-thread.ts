@@ -158,6 +158,8 @@ export class StreamThread {
       return await this.#member.join()
     } finally {
       this.#isJoining = false
+      // A join may have waited for Kafka for long: that is no stall.
+      this.#lookedAroundAt = this.#clock.monotonic()
     }
   }
 
@@ -170,7 +172,14 @@ export class StreamThread {
     const isNews = ({ topic, partition }: TopicPartition): boolean =>
       partition >= catalog.partitionCount(topic)
     while (assignment.partitions.some(isNews) && !this.#isStopping) {
-      if (!(await this.#environment.refreshTopics())) await this.#clock.sleep(idleMs)
+      try {
+        if (await this.#environment.refreshTopics()) continue
+      } catch (error) {
+        const failure = coded(error, 'look for new partitions')
+        if (failure.behaviour !== 'retry') throw failure
+        this.#log.warn({ code: failure.code }, failure.message)
+      }
+      await this.#clock.sleep(idleMs)
     }
     const isBehind = Object.entries(planned).some(([topic, count]) => count < catalog.partitionCount(topic))
     if (isBehind) this.#member.requestRejoin('the plan lacks partitions')

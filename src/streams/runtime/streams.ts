@@ -21,6 +21,7 @@ const metadataIntervalMs = 10_000
 /** How often what has been read of repartition topics is deleted. */
 const purgeIntervalMs = 30_000
 const watchIntervalMs = 1000
+const prepareAgainMs = 1000
 /** Members have so long to commit and rejoin when a rebalance begins. */
 const rebalanceTimeoutMs = 60_000
 
@@ -88,7 +89,7 @@ export class Streams {
       failures.push(error)
       thread.stop()
       // What does not move any more cannot be waited for: the tasks are given up as they are.
-      if (error.code === 'STALLED') environment.member.close(true).finally(() => stalled.reject(error))
+      if (error.code === 'STALLED') void this.#leave(environment).then(() => stalled.reject(error))
     })
     try {
       await Promise.race([thread.run(), stalled.promise])
@@ -98,8 +99,33 @@ export class Streams {
     if (failures[0] !== undefined) throw failures[0]
   }
 
+  async #leave({ member }: TaskEnvironment): Promise<void> {
+    try {
+      await member.close(true)
+    } catch (error) {
+      // Then the group finds out by the session time-out.
+      this.#log.warn({ error }, 'The group could not be left')
+    }
+  }
+
+  /** As `prepareOnce`, again and again while Kafka has passing troubles. */
+  async #prepare(): Promise<TaskEnvironment | undefined> {
+    const { clock } = this.#options
+    while (!this.#isStopping) {
+      try {
+        return await this.#prepareOnce()
+      } catch (cause) {
+        const error = coded(cause, 'prepare')
+        if (error.behaviour !== 'retry' && error.behaviour !== 'abort') throw error
+        this.#log.warn({ code: error.code }, error.message)
+      }
+      await clock.sleep(prepareAgainMs)
+    }
+    return undefined
+  }
+
   /** Waits for Kafka, and checks topics and state before anybody else is disturbed. */
-  async #prepare(): Promise<TaskEnvironment> {
+  async #prepareOnce(): Promise<TaskEnvironment> {
     const { kafka, topology, topics, fingerprint, clock } = this.#options
     const clusterId = await kafka.admin.clusterId((cause, waitedMs) =>
       this.#log.warn({ waitedMs, cause: cause.message }, 'Kafka cannot be reached; waiting'),
