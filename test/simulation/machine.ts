@@ -120,6 +120,7 @@ export class Machine {
       this.streams = streams
       await streams.run()
     } finally {
+      if (this.process === process) this.streams = null
       await kafka.close()
       await localState.release()
     }

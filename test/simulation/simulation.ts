@@ -6,11 +6,12 @@
  *   3. The oracle: exactly the committed input is counted, published and rejected; the stores hold what the changelogs hold.
  */
 
+import { coded } from '../../src/errors.ts'
 import { parseDimensions } from '../../src/login-stats/domain/dimensions.ts'
 import { parseWindows } from '../../src/login-stats/domain/windows.ts'
 import { loginStatsTopology } from '../../src/login-stats/topology.ts'
 import type { Log } from '../../src/ports/log.ts'
-import type { EngineObserver } from '../../src/streams/index.ts'
+import type { EngineObserver, Streams, TaskStatus } from '../../src/streams/index.ts'
 import { SimulatedBroker } from './broker/simulated-broker.ts'
 import { EventQueue } from './event-queue.ts'
 import { Faults } from './faults.ts'
@@ -55,6 +56,8 @@ const maxClockSkewMs = 300_000
 /** A dead member is waited for, a transaction times out, a join goes round: each at most once or twice. */
 const catchUpLimitMs = 240_000
 const lookEveryMs = 100
+/** For the processes to start that have ended at the end of the faults, and to stop in the end. */
+const settleLimitMs = 120_000
 
 /** Codes with which a process may end where its disk was full; it is then started again. */
 const diskExits: readonly string[] = ['STORE_WRITE_FAILED', 'STATE_DIR_UNUSABLE']
@@ -215,19 +218,12 @@ class Simulation {
   /** After a clean stop every store holds its changelog, byte for byte. */
   async #checkStores(): Promise<void> {
     if (this.#failure !== null) return
-    const taskCount =
-      this.#broker.topics.partitionsOf(topics.input).length +
-      this.#broker.topics.partitionsOf(`${appId}-counts-repartition`).length
-    await this.#queue.runUntil(
-      this.#queue.now + 120_000,
-      () => this.#failure !== null || this.#runningTasks() === taskCount,
-    )
-    if (this.#runningTasks() !== taskCount)
-      this.#fail(`${this.#runningTasks()} of ${taskCount} tasks are running`)
+    await this.#allRunning()
+    if (this.#failure !== null) return
     this.#faults.isFinished = true
     for (const machine of this.#machines) machine.streams?.stop()
     await this.#queue.runUntil(
-      this.#queue.now + 120_000,
+      this.#queue.now + settleLimitMs,
       () => this.#failure !== null || this.#machines.every(({ isUp }) => !isUp),
     )
     if (this.#machines.some(({ isUp }) => isUp)) this.#fail('a process does not stop')
@@ -250,9 +246,32 @@ class Simulation {
       if (size > 0 && !found.has(partition)) this.#fail(`no store holds what changelog ${partition} holds`)
   }
 
-  #runningTasks(): number {
-    const statuses = this.#machines.flatMap(({ streams }) => streams?.status() ?? [])
-    return statuses.filter(({ state }) => state === 'running').length
+  /** Every task runs somewhere, and no process is about to start or to end. */
+  async #allRunning(): Promise<void> {
+    const taskCount = [topics.input, `${appId}-counts-repartition`]
+      .map((topic) => this.#broker.topics.partitionsOf(topic).length)
+      .reduce((sum, count) => sum + count)
+    const deadline = this.#queue.now + settleLimitMs
+    for (;;) {
+      const streams = this.#machines.map((machine) => machine.streams)
+      const isSettled = streams.every((one) => one !== null)
+      const statuses = isSettled ? streams.flatMap((one) => this.#statusOf(one)) : []
+      const running = statuses.filter(({ state }) => state === 'running').length
+      if (isSettled && running === taskCount) return
+      if (this.#queue.now >= deadline) this.#fail(`${running} of ${taskCount} tasks are running`)
+      if (this.#failure !== null) return
+      await this.#queue.runUntil(this.#queue.now + lookEveryMs, () => this.#failure !== null)
+    }
+  }
+
+  #statusOf(streams: Streams | null): TaskStatus[] {
+    try {
+      return streams?.status() ?? []
+    } catch (error) {
+      // While its thread ends, a process cannot tell.
+      this.#count(`status ${coded(error, 'status').code}`)
+      return []
+    }
   }
 
   #exited(machine: Machine, code: string | null, message: string): void {
