@@ -227,6 +227,8 @@ class Simulation {
       () => this.#failure !== null || this.#machines.every(({ isUp }) => !isUp),
     )
     if (this.#machines.some(({ isUp }) => isUp)) this.#fail('a process does not stop')
+    // The last markers are on their way.
+    await this.#queue.runUntil(this.#queue.now + 1000)
     const folded = await foldBytes(this.#broker, `${appId}-counts-changelog`)
     const found = new Set<number>()
     for (const { name, disk } of this.#machines) {
@@ -239,7 +241,7 @@ class Simulation {
           entries.length === expected.size &&
           entries.every(([key, value]) => expected.get(key.slice(1))?.equals(value.subarray(0, -4)) === true)
         if (isSame) found.add(Number(task[1]))
-        else this.#note('old store', [name, path])
+        else this.#note('old store', [name, path, firstDifference(entries, expected)])
       }
     }
     for (const [partition, { size }] of folded)
@@ -326,4 +328,17 @@ class Simulation {
     for (const { log } of this.#broker.topics.partitions())
       for (const { bytes } of log.batches) for (const byte of bytes) this.#mix(byte)
   }
+}
+
+function firstDifference(
+  entries: readonly (readonly [string, Buffer])[],
+  expected: ReadonlyMap<string, Buffer>,
+): string {
+  for (const [key, value] of entries) {
+    const other = expected.get(key.slice(1))
+    const own = value.subarray(0, -4)
+    if (other?.equals(own) !== true)
+      return `${key.slice(1)} is ${own.toString('hex')}, not ${other?.toString('hex')}`
+  }
+  return `${entries.length} entries instead of ${expected.size}`
 }
