@@ -1,7 +1,8 @@
 import { coded } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
-import type { EngineObserver } from '../streams/index.ts'
+import type { EngineObserver, RestoreProgress } from '../streams/index.ts'
 import { describe } from '../streams/index.ts'
+import { systemClock } from '../system/clock.ts'
 import { keepAlive, onTermination } from '../system/process.ts'
 import type { Config } from './config/index.ts'
 import { openProcessor, type Processor, topologyOf } from './processor.ts'
@@ -48,15 +49,32 @@ async function runUntilTerminated({ streams }: Processor, config: Config, log: L
   }
 }
 
+/** A long restore says how far it is this often. */
+const progressIntervalMs = 2000
+
 /** What the engine does, as log lines. */
 function logging(log: Log): EngineObserver {
+  const toldAt = new Map<string, number>()
   return {
     taskChanged: (task, state) => log.debug({ task, state }, 'Task changed'),
     committed: (task, { durationMs, records, caughtUp }) =>
       log.debug({ task, durationMs: Math.round(durationMs * 10) / 10, records, caughtUp }, 'Committed'),
-    restored: (task, { restoredRecords, durationMs }) =>
-      log.info({ task, restoredRecords, durationMs: Math.round(durationMs) }, 'Store restored'),
-    restoring: ({ taskId, position, end, restoredRecords }) =>
-      log.debug({ task: taskId, position, end, restoredRecords }, 'Restoring'),
+    restored: (task, { restoredRecords, durationMs }) => {
+      toldAt.delete(task)
+      log.info({ task, restoredRecords, durationMs: Math.round(durationMs) }, 'Store restored')
+    },
+    restoring: (progress) => {
+      const now = systemClock.monotonic()
+      const before = toldAt.get(progress.taskId) ?? now
+      toldAt.set(progress.taskId, before)
+      if (now - before < progressIntervalMs) return
+      toldAt.set(progress.taskId, now)
+      log.info(restoreFields(progress), 'Restoring')
+    },
   }
+}
+
+function restoreFields({ taskId, from, position, end, restoredRecords }: RestoreProgress): object {
+  const percent = Math.floor((100 * (position - from)) / Math.max(1, end - from))
+  return { task: taskId, position, end, percent, restoredRecords }
 }
