@@ -89,7 +89,7 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     const value = random.logarithmic(low, high)
     return random.chance(0.5) && faults ? round(value) : 0
   }
-  const safetyMs = Math.round(random.logarithmic(2000, 15_000))
+  const safetyMs = Math.round(random.logarithmic(1500, 9000))
   return {
     machines: 1 + random.below(3),
     nodes: 1 + random.below(3),
@@ -102,11 +102,11 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     followsWallClock: random.chance(0.2),
     leavesGroup: random.chance(0.5),
     commitIntervalMs: Math.round(random.logarithmic(5, 500)),
-    transactionTimeoutMs: Math.round(random.logarithmic(1500, 10_000)),
-    sessionTimeoutMs: Math.round(random.logarithmic(800, 8000)),
+    transactionTimeoutMs: Math.round(random.logarithmic(1000, 8000)),
+    sessionTimeoutMs: Math.round(random.logarithmic(600, 6000)),
     maxUncommittedBytes: random.chance(0.2) ? Math.round(random.logarithmic(500, 50_000)) : 16 << 20,
     safetyMs,
-    batches: Math.round(random.logarithmic(10, 80)),
+    batches: Math.round(random.logarithmic(8, 60)),
     recordsPerBatch: Math.round(random.logarithmic(2, 20)),
     invalidShare: random.pick([0, 0.05, 0.3]),
     abortShare: random.pick([0, 0.2, 0.5]),
@@ -127,19 +127,19 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     crashAtCall: maybe(0.00005, 0.003),
     crashAtStep: maybe(0.001, 0.05),
     every: {
-      kill: maybe(500, 10_000),
-      stop: maybe(500, 10_000),
-      term: maybe(500, 10_000),
+      kill: maybe(400, 6000),
+      stop: maybe(400, 6000),
+      term: maybe(500, 8000),
       rebalance: maybe(300, 5000),
       fence: maybe(200, 5000),
       moveLeader: maybe(200, 5000),
       moveCoordinator: maybe(500, 5000),
-      nodeDown: maybe(1000, 10_000),
+      nodeDown: maybe(800, 8000),
       compaction: maybe(200, 3000),
-      fullDisk: maybe(1000, 10_000),
-      grow: maybe(3000, 30_000),
+      fullDisk: maybe(1000, 8000),
+      grow: maybe(2000, 20_000),
     },
-    longestStopMs: Math.round(random.logarithmic(200, 25_000)),
+    longestStopMs: Math.round(random.logarithmic(200, 15_000)),
     longestDownMs: Math.round(random.logarithmic(50, 8000)),
     atKill: {
       machineDown: maybe(0.1, 1),

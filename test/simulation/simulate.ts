@@ -53,6 +53,7 @@ async function runMany(from: number, count: number): Promise<void> {
   // Errors are part of every run; where they come from is looked at one seed at a time.
   Error.stackTraceLimit = 0
   const startedAt = performance.now()
+  const cpuBefore = process.cpuUsage()
   const totals: Record<string, number> = {}
   const failed: Outcome[] = []
   let events = 0
@@ -72,9 +73,11 @@ async function runMany(from: number, count: number): Promise<void> {
   }
   const seconds = (performance.now() - startedAt) / 1000
   const perMinute = Math.round((count / seconds) * 60)
+  const { user, system } = process.cpuUsage(cpuBefore)
+  const perCpuMinute = Math.round((count / (user + system)) * 60e6)
   console.log(totals)
   console.log(
-    `${count} seeds from ${from} in ${seconds.toFixed(1)} s (${perMinute} a minute), ${events} events, ${valid} logins counted, ` +
+    `${count} seeds from ${from} in ${seconds.toFixed(1)} s (${perMinute} a minute, ${perCpuMinute} a minute of CPU), ${events} events, ${valid} logins counted, ` +
       `longest catch-up ${longest.catchUpMs} ms (seed ${longest.seed}), ${failed.length} failed: ${failed.map(({ seed }) => seed).join(' ')}`,
   )
   if (failed.length > 0) process.exitCode = 1

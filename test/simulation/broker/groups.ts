@@ -82,34 +82,43 @@ export class GroupCoordinator {
     const refuse = (errorCode: number, newId = memberId) =>
       respond({ errorCode, generationId: -1, protocolName: '', leaderId: '', memberId: newId, members: [] })
     const { minSessionTimeoutMs, maxSessionTimeoutMs } = this.#settings
-    if (sessionTimeoutMs < minSessionTimeoutMs || sessionTimeoutMs > maxSessionTimeoutMs)
-      return refuse(k.INVALID_SESSION_TIMEOUT)
+    if (sessionTimeoutMs < minSessionTimeoutMs || sessionTimeoutMs > maxSessionTimeoutMs) {
+      refuse(k.INVALID_SESSION_TIMEOUT)
+      return
+    }
     const group = this.#groups.get(groupId) ?? this.#newGroup(groupId)
-    if (group.members.size > 0 && !speaksItsProtocol(group, request))
-      return refuse(k.INCONSISTENT_GROUP_PROTOCOL)
-    if (memberId === '') {
-      const newId = `${instanceId ?? 'member'}-${this.#random.id()}`
-      if (instanceId === null) {
-        const expiry = this.#queue.after(sessionTimeoutMs, () => {
-          group.pendingIds.delete(newId)
-          this.#completeJoinIfAll(group)
-        })
-        group.pendingIds.set(newId, expiry)
-        return refuse(k.MEMBER_ID_REQUIRED, newId)
-      }
-      const oldId = group.statics.get(instanceId)
-      if (oldId !== undefined) return this.#replaceStatic(group, oldId, newId, request, respond)
-      return this.#addMember(group, newId, request, respond)
+    if (group.members.size > 0 && !speaksItsProtocol(group, request)) {
+      refuse(k.INCONSISTENT_GROUP_PROTOCOL)
+      return
     }
     const pending = group.pendingIds.get(memberId)
-    if (pending !== undefined) {
+    if (memberId === '' && instanceId === null) {
+      refuse(k.MEMBER_ID_REQUIRED, this.#pendingId(group, sessionTimeoutMs))
+    } else if (memberId === '' && instanceId !== null) {
+      const newId = `${instanceId}-${this.#random.id()}`
+      const oldId = group.statics.get(instanceId)
+      if (oldId === undefined) this.#addMember(group, newId, request, respond)
+      else this.#replaceStatic(group, oldId, newId, request, respond)
+    } else if (pending !== undefined) {
       pending.isCancelled = true
       group.pendingIds.delete(memberId)
-      return this.#addMember(group, memberId, request, respond)
+      this.#addMember(group, memberId, request, respond)
+    } else {
+      const problem = checkMember(group, memberId, instanceId)
+      if (problem === k.NONE) this.#rejoin(group, group.members.get(memberId) as Member, request, respond)
+      else refuse(problem)
     }
-    const problem = checkMember(group, memberId, instanceId)
-    if (problem !== k.NONE) return refuse(problem)
-    this.#rejoin(group, group.members.get(memberId) as Member, request, respond)
+  }
+
+  /** A new id, with which its member must come back in time. */
+  #pendingId(group: Group, sessionTimeoutMs: number): string {
+    const newId = `member-${this.#random.id()}`
+    const expiry = this.#queue.after(sessionTimeoutMs, () => {
+      group.pendingIds.delete(newId)
+      this.#completeJoinIfAll(group)
+    })
+    group.pendingIds.set(newId, expiry)
+    return newId
   }
 
   #rejoin(group: Group, member: Member, request: Request<'JoinGroup'>, respond: Respond<'JoinGroup'>): void {
