@@ -33,6 +33,8 @@ export class StreamThread {
   readonly #leaveGroupOnStop: boolean
   #isStopping = false
   #isJoining = false
+  /** Of the last join. */
+  #generationId: number | null = null
   #lookedAroundAt: number
 
   constructor(environment: TaskEnvironment, options: { leaveGroupOnStop: boolean }) {
@@ -141,6 +143,7 @@ export class StreamThread {
     }
     const assignment = await this.#join()
     if (assignment === null) return
+    await this.#dropTasksOfOtherTimes()
     const { groupFingerprint, partitions } = decodeAssignmentMetadata(assignment.userData)
     this.#assertAccepted(groupFingerprint)
     await this.#compareTopics(assignment, partitions ?? {})
@@ -149,6 +152,17 @@ export class StreamThread {
     const durationMs = Math.round(this.#clock.monotonic() - startedAt)
     this.#log.info({ reason, assigned, added, revoked, durationMs }, 'Tasks assigned')
     this.#environment.observer.rebalanced?.({ assigned, revoked, durationMs })
+  }
+
+  /**
+   * A join can take so long that the group has gone on without us. Unless its generation is the next one after ours, others may have
+   * owned our tasks in between: what is in memory means nothing, even if the tasks are ours again.
+   */
+  async #dropTasksOfOtherTimes(): Promise<void> {
+    const before = this.#generationId
+    this.#generationId = this.#member.identity().generationId
+    if (before === null || this.#generationId === before || this.#generationId === before + 1) return
+    await this.#tasks.closeAll('dirty')
   }
 
   async #join(): Promise<MemberAssignment | null> {

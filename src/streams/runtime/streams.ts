@@ -221,11 +221,8 @@ export class Streams {
   /** Whether a topic has got more partitions; topics that follow the input grow with it. */
   async #refreshTopics(catalog: TopicCatalog): Promise<boolean> {
     const { kafka, clock, topology, topics } = this.#options
-    const names = topicNames(topology)
-    const fresh = await knownTopics(kafka.admin, clock, names)
-    if (!catalog.hasGrown(fresh)) return false
-    await setUpTopics(kafka.admin, clock, topology, topics)
-    catalog.update(await knownTopics(kafka.admin, clock, names))
+    if (!catalog.hasGrown(await knownTopics(kafka.admin, clock, topicNames(topology)))) return false
+    catalog.adopt(await setUpTopics(kafka.admin, clock, topology, topics))
     return true
   }
 

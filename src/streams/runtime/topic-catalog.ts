@@ -15,7 +15,7 @@ const batchRoomBytes = 128
 /** The topics of the application as last seen: partition counts, topic ids, and their configuration at the start. */
 export class TopicCatalog {
   #topics: ReadonlyMap<string, TopicInfo>
-  readonly #configs: TopicConfigs
+  #configs: TopicConfigs
 
   constructor(topics: ReadonlyMap<string, TopicInfo>, configs: TopicConfigs) {
     this.#topics = topics
@@ -69,9 +69,10 @@ export class TopicCatalog {
     return hasGrown
   }
 
-  /** Takes fresh metadata. */
-  update(topics: ReadonlyMap<string, TopicInfo>): void {
-    this.#topics = topics
+  /** Takes what another catalog knows. */
+  adopt(fresh: TopicCatalog): void {
+    this.#topics = fresh.#topics
+    this.#configs = fresh.#configs
   }
 }
 

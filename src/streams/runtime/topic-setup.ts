@@ -2,7 +2,7 @@ import { CodedError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KafkaAdmin, NewTopic, TopicInfo } from '../../ports/kafka.ts'
 import type { TopicRole, Topology } from '../topology/topology.ts'
-import { TopicCatalog } from './topic-catalog.ts'
+import { TopicCatalog, type TopicConfigs } from './topic-catalog.ts'
 
 export interface TopicSettings {
   /** -1: the broker's own default. */
@@ -74,8 +74,23 @@ export async function setUpTopics(
   settings: TopicSettings,
 ): Promise<TopicCatalog> {
   const names = topicNames(topology)
-  const existing = await admin.topics(names)
-  const planned = planTopics(topology, existing, settings)
+  for (;;) {
+    const existing = await admin.topics(names)
+    const configs = await makeOrCheck(admin, planTopics(topology, existing, settings), existing, settings)
+    const topics = await knownTopics(admin, clock, names)
+    // The input may have grown meanwhile; what goes along with it must not lag behind.
+    if (inputPartitionCount(topology, topics) === inputPartitionCount(topology, existing)) {
+      return new TopicCatalog(topics, configs)
+    }
+  }
+}
+
+async function makeOrCheck(
+  admin: KafkaAdmin,
+  planned: readonly PlannedTopic[],
+  existing: ReadonlyMap<string, TopicInfo>,
+  settings: TopicSettings,
+): Promise<TopicConfigs> {
   const missing: NewTopic[] = []
   for (const topic of planned) {
     const found = existing.get(topic.name)
@@ -89,7 +104,7 @@ export async function setUpTopics(
     checkConfig(topic, config)
     configs.set(topic.name, config)
   }
-  return new TopicCatalog(await knownTopics(admin, clock, names), configs)
+  return configs
 }
 
 function newTopic({ name, role, partitionCount }: PlannedTopic, settings: TopicSettings): NewTopic {

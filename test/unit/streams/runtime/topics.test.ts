@@ -103,6 +103,23 @@ describe('setUpTopics', () => {
   })
 })
 
+test('an input that grows while topics are set up does not leave the others behind', async () => {
+  await setUpTopics(topics.admin, systemClock, topology, settings)
+  const { admin } = topics
+  let isGrown = false
+  const growing: KafkaAdmin = {
+    ...admin,
+    topicConfig: async (name) => {
+      if (!isGrown) topics.add('input', 6)
+      isGrown = true
+      return admin.topicConfig(name)
+    },
+  }
+  const catalog = await setUpTopics(growing, systemClock, topology, settings)
+  expect(catalog.partitionCount('input')).toBe(6)
+  expect(catalog.partitionCount('dlq')).toBe(6)
+})
+
 describe('the topic catalog', () => {
   const catalog = (): TopicCatalog => new TopicCatalog(new Map(topics.infos), new Map())
 
@@ -112,7 +129,7 @@ describe('the topic catalog', () => {
     topics.add('input', 5)
     expect(known.hasGrown(new Map(topics.infos))).toBe(true)
     expect(known.hasGrown(new Map(topics.infos))).toBe(true)
-    known.update(new Map(topics.infos))
+    known.adopt(catalog())
     expect(known.hasGrown(new Map(topics.infos))).toBe(false)
     expect(known.partitionCount('input')).toBe(5)
   })
