@@ -96,11 +96,30 @@ export async function judge(options: OracleOptions): Promise<Verdict> {
         )
     }
   }
+  await compareOffsets(options, differences)
   return {
     differences,
     staleRows: compared.staleRows,
     valid: recount.valid,
     invalid: recount.invalid,
+  }
+}
+
+/** The offsets that a keyed task has committed are those in its last meta record. */
+async function compareOffsets({ broker, appId }: OracleOptions, differences: string[]): Promise<void> {
+  const source = `${appId}-counts-repartition`
+  const inMeta = new Map<number, number>()
+  await readTopic(broker, `${appId}-counts-changelog`, ({ key, value }, partition) => {
+    if (key?.[0] !== 0 || value === null) return
+    const { inputOffsets } = JSON.parse(value.toString()) as { inputOffsets: Record<string, number> }
+    inMeta.set(partition, inputOffsets[source] ?? 0)
+  })
+  for (const { partition } of broker.topics.partitionsOf(source)) {
+    const committed = broker.groups.committed(appId, `${source}/${partition}`)?.offset
+    if (committed !== inMeta.get(partition))
+      differences.push(
+        `${source}/${partition} is committed up to ${committed}, by its meta ${inMeta.get(partition)}`,
+      )
   }
 }
 
