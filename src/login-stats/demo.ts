@@ -32,13 +32,23 @@ export async function demo(context: CommandContext, options: DemoOptions): Promi
   const directory = await mkdtemp(join(tmpdir(), 'login-stats-demo-'))
   let kafka: LocalKafka | null = null
   try {
-    kafka = await startLocalKafka({ onProgress: (text) => context.err.write(`${text}\n`) })
-    if (termination.isRequested) return exitCodes.ok
+    kafka = await startKafka(context, termination)
+    if (kafka === null || termination.isRequested) return exitCodes.ok
     return await showDemo(context, options, kafka, directory, termination)
   } finally {
     await kafka?.close()
     await rm(directory, { recursive: true, force: true })
     termination.close()
+  }
+}
+
+/** Null where it was interrupted: Ctrl-C reaches what starts Kafka too. */
+async function startKafka(context: CommandContext, termination: Termination): Promise<LocalKafka | null> {
+  try {
+    return await startLocalKafka({ onProgress: (text) => context.err.write(`${text}\n`) })
+  } catch (error) {
+    if (termination.isRequested) return null
+    throw error
   }
 }
 
@@ -67,9 +77,14 @@ async function showDemo(
     await startProcessor(config, log, onFailure),
     startGenerator(inDemo, config, log, options, onFailure),
   ]
+  if (kafka.source === 'environment') {
+    context.err.write(
+      `Invented logins go to ${config.inputTopic} at ${kafka.bootstrapServers} (KAFKA_BROKERS).\n`,
+    )
+  }
   context.err.write(`The processor logs to ${logFile}. Ctrl-C stops everything.\n\n`)
   try {
-    await showTable(inDemo, { watch: true, dimension: [] })
+    await showTable(inDemo, { watch: true })
   } finally {
     context.err.write('Stopping …\n')
     for (const { stop } of work) stop()

@@ -198,7 +198,7 @@ class ClusterReader implements KafkaReader {
 
   async #existing(topic: string): Promise<number> {
     const count = await this.partitionCount(topic)
-    if (count === null) throw new CodedError('TOPIC_MISSING', { operation: 'Metadata', topic })
+    if (count === null) throw new CodedError('TOPIC_MISSING', { operation: 'look for a topic', topic })
     return count
   }
 

@@ -61,6 +61,7 @@ async function generate(
     isStopped = true
   })
   let written = { records: 0, invalid: 0 }
+  let hasEnded = false
   const { rate = null, count = Number.POSITIVE_INFINITY } = options
   try {
     await writeRecords(await sourceOf(context, options), {
@@ -72,10 +73,13 @@ async function generate(
         if (Number.isFinite(count)) progress.update(topic, total.records, count)
       },
     })
+    hasEnded = true
   } finally {
     stopListening()
     progress.stop()
-    printResult(context, topic, written, (clock.monotonic() - start) / 1000, options.json === true)
+    const seconds = (clock.monotonic() - start) / 1000
+    // A failure that came before the first record has nothing to report but itself.
+    if (hasEnded || written.records > 0) printResult(context, topic, written, seconds, options.json === true)
   }
 }
 

@@ -16,6 +16,8 @@ export async function startProgress(context: CommandContext): Promise<Progress> 
   return {
     update(nextLabel, done, total) {
       if (label !== nextLabel) {
+        // What is not committed is not read: the last records of a phase may never come.
+        bar?.update(bar.getTotal())
         bar?.stop()
         const format = '{label} {bar} {percentage} % | {value} of {total} | {eta_formatted} left'
         // The terminal's cursor and wrapping stay as they are: an interrupt could not put them back.
@@ -28,6 +30,7 @@ export async function startProgress(context: CommandContext): Promise<Progress> 
       bar?.update(done)
     },
     stop() {
+      bar?.update(bar.getTotal())
       bar?.stop()
     },
   }

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { ResetReport } from '../reset.ts'
 import { type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
+import { waitForKafka } from './session.ts'
 
 interface Options {
   readonly keepTable?: true
@@ -21,6 +22,7 @@ export function resetCommand({ context, finish }: Invocation): Command {
       ])
       const config = loadConfig(context.environment)
       const log = context.createLog({ level: config.logLevel === 'debug' ? 'debug' : 'warn', to: 'err' })
+      await waitForKafka(context, config)
       const report = await reset(config, log, { keepTable: keepTable ?? false })
       if (json) printJson(context, report)
       else context.out.write(`${sentences(report).join('\n')}\n`)
@@ -34,5 +36,6 @@ function sentences({ deletedGroup, deletedTopics, tombstones, deletedState }: Re
     deletedTopics.length === 0 ? 'There were no internal topics.' : `Deleted ${deletedTopics.join(' and ')}.`,
     tombstones === null ? 'Kept the table.' : `Emptied the table: ${tombstones} rows.`,
     `Deleted the local state in ${deletedState}.`,
+    'The dead letters stay as they are; verify --no-dlq leaves them out.',
   ]
 }

@@ -22,14 +22,28 @@ export async function withKafka<T>(
   const { kafkaOf } = await import('../processor.ts')
   const kafka = kafkaOf(config, log, `${config.appId}-${command}`)
   try {
-    await kafka.admin.clusterId((cause, waitedMs) => {
-      const seconds = Math.round(waitedMs / 1000)
-      context.err.write(
-        `Waiting for Kafka at ${config.brokers.join(', ')} (${seconds} s): ${cause.message}\n`,
-      )
-    })
+    await untilReachable(context, config, kafka)
     return await work({ config, log, kafka })
   } finally {
     await kafka.close()
   }
+}
+
+/** Resolves when Kafka answers; for commands with a client of their own. */
+export async function waitForKafka(context: CommandContext, config: Config): Promise<void> {
+  const { kafkaOf } = await import('../processor.ts')
+  const log = context.createLog({ level: 'error', to: 'err' })
+  const kafka = kafkaOf(config, log, `${config.appId}-waiting`)
+  try {
+    await untilReachable(context, config, kafka)
+  } finally {
+    await kafka.close()
+  }
+}
+
+async function untilReachable(context: CommandContext, config: Config, kafka: KafkaClient): Promise<void> {
+  await kafka.admin.clusterId((cause, waitedMs) => {
+    const seconds = Math.round(waitedMs / 1000)
+    context.err.write(`Waiting for Kafka at ${config.brokers.join(', ')} (${seconds} s): ${cause.message}\n`)
+  })
 }

@@ -9,7 +9,7 @@ export interface TableOptions {
   readonly json?: true
   readonly top?: number
   readonly least?: number
-  readonly dimension: readonly string[]
+  readonly dimension?: readonly string[]
 }
 
 export function tableCommand({ context, finish }: Invocation): Command {
@@ -24,14 +24,14 @@ export function tableCommand({ context, finish }: Invocation): Command {
         .argParser(many)
         .conflicts('top'),
     )
-    .option('--dimension <name>', 'only this one; may be given more than once', collect, [])
+    .option('--dimension <name>', 'only this one; may be given more than once', collect)
     .action(async (options: TableOptions) => {
       await showTable(context, options)
       finish(exitCodes.ok)
     })
 }
 
-function collect(name: string, before: readonly string[]): string[] {
+function collect(name: string, before: readonly string[] = []): string[] {
   return [...before, name]
 }
 
@@ -53,7 +53,7 @@ export async function showTable(context: CommandContext, options: TableOptions):
   ])
   const rows = new TableRows()
   const selection: Selection = {
-    dimensions: options.dimension,
+    dimensions: options.dimension ?? [],
     order: options.least === undefined ? 'top' : 'least',
     limit: options.least ?? options.top ?? null,
   }

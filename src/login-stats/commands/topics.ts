@@ -25,9 +25,20 @@ export function topicsCommand({ context, finish }: Invocation): Command {
       else
         for (const { topic, partitions, made } of rows)
           context.out.write(`${made ? 'made   ' : 'exists '} ${topic} (${partitions} partitions)\n`)
+      warnOfOtherCount(
+        context,
+        rows[0],
+        create.getOptionValueSource('partitions') === 'cli' ? options.partitions : null,
+      )
       finish(exitCodes.ok)
     })
   return new Command('topics').description('Topics of the processor').addCommand(create)
+}
+
+/** An input that exists keeps its partitions, whatever was asked for. */
+function warnOfOtherCount(context: CommandContext, input: TopicRow | undefined, asked: number | null): void {
+  if (input === undefined || asked === null || input.partitions === asked) return
+  context.err.write(`${input.topic} exists with ${input.partitions} partitions and stays so.\n`)
 }
 
 /** Makes the topics that are missing, the input with `partitionCount`. */

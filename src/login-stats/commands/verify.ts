@@ -3,6 +3,7 @@ import type { VerifyReport } from '../../verify/index.ts'
 import { type CommandContext, hasColours, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { startProgress } from './progress.ts'
+import { waitForKafka } from './session.ts'
 
 const exitCodeOf = { equal: exitCodes.ok, different: exitCodes.different, impossible: exitCodes.impossible }
 const mostShown = 20
@@ -21,14 +22,19 @@ export function verifyCommand({ context, finish }: Invocation): Command {
     .option('--no-dlq', 'leave out the dead letters (after a reset they hold records of both runs)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 equal, 1 failed, 3 different, 4 the start of the input is gone: cannot tell',
+      '\nExit codes: 0 equal, 1 failed, 3 different, 4 cannot tell: the start of the input is gone, or nothing is counted yet',
     )
     .action(async (options: Options) => {
       const report = await verifyWith(context, options)
       if (options.json) printJson(context, report)
       else await printReport(context, report)
-      finish(exitCodeOf[report.verdict])
+      finish(isNothingCounted(report) ? exitCodes.impossible : exitCodeOf[report.verdict])
     })
+}
+
+/** There is an input, and no processor has counted any of it: that is no agreement. */
+function isNothingCounted({ verdict, keys, caughtUp }: VerifyReport): boolean {
+  return verdict === 'equal' && keys === 0 && !caughtUp
 }
 
 async function verifyWith(context: CommandContext, { dlq }: Options): Promise<VerifyReport> {
@@ -37,6 +43,7 @@ async function verifyWith(context: CommandContext, { dlq }: Options): Promise<Ve
     import('../../verify/index.ts'),
   ])
   const config = loadConfig(context.environment)
+  await waitForKafka(context, config)
   const progress = await startProgress(context)
   try {
     return await verify({
@@ -77,7 +84,9 @@ async function printReport(context: CommandContext, report: VerifyReport): Promi
   const number = (value: number) => value.toLocaleString('en')
   const { logins, deadLetters, startGone, differences } = report
   const lines = [
-    verdicts[report.verdict],
+    isNothingCounted(report)
+      ? colours.yellow('Nothing has been counted yet: start the processor (login-stats run).')
+      : verdicts[report.verdict],
     `  input         ${number(logins.valid)} valid and ${number(logins.invalid)} invalid records`,
     `  keys          ${number(report.keys)} compared`,
     `  dead letters  ${deadLetters === null ? 'not compared' : `${number(deadLetters.found)} of ${number(deadLetters.expected)}`}`,
@@ -87,6 +96,11 @@ async function printReport(context: CommandContext, report: VerifyReport): Promi
       ? []
       : [`  stale rows    ${number(report.staleRows)}, rolling counts right as of their own time only`]),
     ...(startGone.length === 0 ? [] : [`  start is gone in partition ${startGone.join(', ')} of the input`]),
+    ...(report.verdict === 'different' && differences.every(({ where }) => where === 'dead letters')
+      ? [
+          '  Only the dead letters differ. After a reset they hold records of both runs: compare with --no-dlq.',
+        ]
+      : []),
     ...report.notes.map((note) => `  ${note}`),
     ...differences.slice(0, mostShown).map(({ where, what, key, partition, expected, found }) => {
       return `  ${where} [${partition}] ${JSON.stringify(key)} ${what}: expected ${expected}, found ${found}`

@@ -128,7 +128,10 @@ export class Streams {
   async #prepareOnce(): Promise<TaskEnvironment> {
     const { kafka, topology, topics, fingerprint, clock } = this.#options
     const clusterId = await kafka.admin.clusterId((cause, waitedMs) =>
-      this.#log.warn({ waitedMs, cause: cause.message }, 'Kafka cannot be reached; waiting'),
+      this.#log.warn(
+        { waitedMs: Math.round(waitedMs), cause: cause.message },
+        'Kafka cannot be reached; waiting',
+      ),
     )
     const catalog = await setUpTopics(kafka.admin, clock, topology, topics)
     const complete = this.#completeFingerprint(fingerprint, catalog)

@@ -1,0 +1,156 @@
+import { execFileSync, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/system/clock.ts'
+import { Application } from '../support/application.ts'
+import { killAllInstances } from '../support/instance.ts'
+import { expectExact } from '../support/oracle.ts'
+
+const launcher = join(import.meta.dirname, '../../bin/login-stats')
+
+let application: Application | null = null
+
+afterEach(async () => {
+  await killAllInstances()
+  await application?.close()
+  application = null
+})
+
+interface Result {
+  readonly exitCode: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs a command of the program as a user does. */
+async function command(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Result> {
+  const options: SpawnOptions = {
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  }
+  const child = spawn(launcher, args, options)
+  if (child.stdout === null || child.stderr === null) throw new Error('no output')
+  const [out, err, [exitCode]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  return { exitCode: exitCode as number | null, out, err }
+}
+
+test('from an empty cluster to a verified table and back: topics, generate, run, verify, table, reset', async () => {
+  application = new Application('commands')
+  const { environment, config } = application
+
+  const topics = await command(['topics', 'create', '--partitions', '3'], environment)
+  expect(topics).toMatchObject({
+    exitCode: 0,
+    out: expect.stringContaining(`made    ${config.inputTopic} (3 partitions)`),
+  })
+  const again = await command(['topics', 'create', '--partitions', '5'], environment)
+  expect(again).toMatchObject({ exitCode: 0, err: expect.stringContaining('3 partitions and stays so') })
+
+  const generated = await command(
+    ['generate', '--count', '3000', '--seed', '4', '--invalid', '2%', '--json'],
+    environment,
+  )
+  expect(generated.exitCode, generated.err).toBe(0)
+  const { records, invalid } = JSON.parse(generated.out)
+  expect(records).toBe(3000)
+
+  const early = await command(['verify'], environment)
+  expect(early).toMatchObject({ exitCode: 4, out: expect.stringContaining('Nothing has been counted yet') })
+
+  const instance = application.start()
+  await expectExact(application, { valid: records - invalid, invalid })
+  const refused = await command(['reset'], environment)
+  expect(refused).toMatchObject({ exitCode: 1, err: expect.stringContaining('GROUP_ACTIVE') })
+  expect(await instance.stop()).toBe(0)
+
+  const verified = await command(['verify', '--json'], environment)
+  expect(verified.exitCode, verified.err).toBe(0)
+  expect(JSON.parse(verified.out)).toMatchObject({
+    verdict: 'equal',
+    logins: { valid: records - invalid, invalid },
+  })
+
+  const table = await command(['table', '--json', '--dimension', 'total'], environment)
+  expect(table.exitCode).toBe(0)
+  expect(JSON.parse(table.out)).toMatchObject({ key: 'total', count: records - invalid })
+
+  const reset = await command(['reset', '--json'], environment)
+  expect(reset.exitCode, reset.err).toBe(0)
+  expect(JSON.parse(reset.out).tombstones).toBeGreaterThan(10)
+  expect((await command(['table', '--json'], environment)).out).toBe('')
+
+  // Counting starts over, and the dead letters of before are known for what they are.
+  const next = application.start()
+  await next.line('tasks assigned', ({ msg }) => msg === 'Tasks assigned')
+  const deadline = systemClock.monotonic() + 30_000
+  let report = { caughtUp: false, verdict: '' }
+  while (!report.caughtUp && systemClock.monotonic() < deadline) {
+    const result = await command(['verify', '--no-dlq', '--json'], environment)
+    if (result.exitCode === 0) report = JSON.parse(result.out)
+  }
+  expect(report).toMatchObject({ caughtUp: true, verdict: 'equal' })
+  const doubled = await command(['verify'], environment)
+  expect(doubled).toMatchObject({ exitCode: 3, out: expect.stringContaining('--no-dlq') })
+  expect(await next.stop()).toBe(0)
+})
+
+test('wrong settings end a command with one message that lists all of them', async () => {
+  const result = await command(['run'], {
+    COMMIT_INTERVAL_MS: 'soon',
+    DIMENSIONS: 'a+',
+    LOGIN_STATS_RATE: '5',
+  })
+  expect(result.exitCode).toBe(2)
+  for (const name of ['COMMIT_INTERVAL_MS', 'DIMENSIONS', 'LOGIN_STATS_RATE'])
+    expect(result.err).toContain(name)
+})
+
+/** The processes below `pid`, at any depth. */
+function descendants(pid: number): number[] {
+  const rows = execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n')
+  const pairs = rows.map((row) => row.trim().split(/\s+/).map(Number))
+  const below = (parent: number): number[] =>
+    pairs.flatMap(([child = 0, of]) => (of === parent ? [child, ...below(child)] : []))
+  return below(pid)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+test('the demo shows the table changing until Ctrl-C, and leaves no process behind', async () => {
+  const child = spawn(launcher, ['demo', '--rate', '500'], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let out = ''
+  child.stdout.on('data', (data) => {
+    out += data
+  })
+  const err = text(child.stderr)
+  const counts = (): number[] =>
+    [...out.matchAll(/^total\b.*?([\d,]+)/gm)].map(([, count = '']) => Number(count.replaceAll(',', '')))
+  const deadline = systemClock.monotonic() + 90_000
+  while (new Set(counts()).size < 3 && systemClock.monotonic() < deadline) await systemClock.sleep(200)
+  expect(new Set(counts()).size, out).toBeGreaterThanOrEqual(3)
+  const started = descendants(child.pid ?? 0)
+  expect(started.length).toBeGreaterThan(0)
+  child.kill('SIGINT')
+  const [exitCode] = await once(child, 'close')
+  expect(exitCode, await err).toBe(0)
+  expect(started.filter(isAlive)).toEqual([])
+}, 150_000)
