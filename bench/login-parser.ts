@@ -79,7 +79,7 @@ time('parse, validate, enrich', LOGINS, ROUNDS, () =>
 eachLogin((start, end) => {
   if (parser.parse(bytes, start, end, recordTimestamp) === null) fold.add(parser)
 })
-let delta = Buffer.alloc(0)
+let delta: Buffer = Buffer.alloc(0)
 fold.drain((key, one) => {
   if (key.toString() === 'total') delta = encodeDelta(one)
 })
