@@ -15,6 +15,8 @@ const random = new SeededRandom(1)
 const broker = new SimulatedBroker(queue, random, {
   nodeCount: 3,
   markerDelayMs: 3,
+  maxMessageBytes: 1_048_588,
+  segmentBatches: 7,
   timeoutCheckMs: 10_000,
   initialRebalanceDelayMs: 0,
   minSessionTimeoutMs: 100,

@@ -130,8 +130,11 @@ export async function readTopic(
   onRecord: (record: KafkaRecord, partition: number) => void,
 ): Promise<void> {
   for (const { partition, log } of broker.topics.partitionsOf(topic)) {
-    const answer = log.read(log.logStart, Number.POSITIVE_INFINITY, true)
-    await readAnswer(answer, log.logStart, log.end, (record) => onRecord(record, partition))
+    for (let position = log.logStart; ; ) {
+      const answer = log.read(position, Number.POSITIVE_INFINITY, true)
+      if (answer.records.length === 0) break
+      position = await readAnswer(answer, position, log.end, (record) => onRecord(record, partition))
+    }
   }
 }
 

@@ -16,6 +16,8 @@ export interface Plan {
   readonly transactionTimeoutMs: number
   readonly sessionTimeoutMs: number
   readonly maxUncommittedBytes: number
+  readonly maxMessageBytes: number
+  readonly segmentBatches: number
   /** How long faults happen. */
   readonly safetyMs: number
   readonly batches: number
@@ -105,6 +107,8 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     transactionTimeoutMs: Math.round(random.logarithmic(1000, 8000)),
     sessionTimeoutMs: Math.round(random.logarithmic(600, 6000)),
     maxUncommittedBytes: random.chance(0.2) ? Math.round(random.logarithmic(500, 50_000)) : 16 << 20,
+    maxMessageBytes: random.chance(0.3) ? 2500 : 1_048_588,
+    segmentBatches: random.pick([0, 2, 10]),
     safetyMs,
     batches: Math.round(random.logarithmic(8, 60)),
     recordsPerBatch: Math.round(random.logarithmic(2, 20)),

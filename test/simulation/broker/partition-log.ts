@@ -40,6 +40,8 @@ export class PartitionLog {
   aborted: AbortedTransaction[] = []
   logStart = 0
   end = 0
+  /** About so many batches make a segment, at whose end an answer to a fetch ends too; 0: all are in one. */
+  segmentBatches = 0
   /** Called when a reader may see more. */
   onMove: () => void = () => {}
   readonly #producers = new Map<bigint, ProducerState>()
@@ -140,6 +142,7 @@ export class PartitionLog {
       pieces.push(bytes)
       size += bytes.length
       next = lastOffset + 1
+      if (this.#endsSegment(lastOffset)) break
     }
     const upTo = Math.max(next, this.batches[from]?.lastOffset ?? next)
     const abortedTransactions = this.aborted
@@ -147,6 +150,12 @@ export class PartitionLog {
       .map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
     const [only = Buffer.alloc(0)] = pieces
     return { records: pieces.length <= 1 ? only : Buffer.concat(pieces), abortedTransactions }
+  }
+
+  #endsSegment(lastOffset: number): boolean {
+    return (
+      this.segmentBatches > 0 && (Math.imul(lastOffset + 1, 0x9e3779b1) >>> 8) % this.segmentBatches === 0
+    )
   }
 
   /** Index of the first batch that reaches `offset`. */

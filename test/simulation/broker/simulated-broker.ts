@@ -11,10 +11,10 @@ import type { SeededRandom } from '../random.ts'
 import { epochMs } from '../simulated-process.ts'
 import { GroupCoordinator, type GroupSettings } from './groups.ts'
 import type { PartitionLog } from './partition-log.ts'
-import { Topics } from './topics.ts'
+import { type TopicDefaults, Topics } from './topics.ts'
 import { type Participant, TransactionCoordinator, type TransactionSettings } from './transactions.ts'
 
-export interface BrokerSettings extends TransactionSettings, GroupSettings {
+export interface BrokerSettings extends TransactionSettings, GroupSettings, TopicDefaults {
   readonly nodeCount: number
 }
 
@@ -50,7 +50,7 @@ export class SimulatedBroker {
     this.#random = random
     this.clusterId = random.id()
     this.nodeIds = Array.from({ length: settings.nodeCount }, (_, index) => index + 1)
-    this.topics = new Topics(random, this.nodeIds, (log) => this.#wakeFetches(log))
+    this.topics = new Topics(random, this.nodeIds, settings, (log) => this.#wakeFetches(log))
     this.transactions = new TransactionCoordinator(queue, random, settings)
     this.groups = new GroupCoordinator(queue, random, settings)
     this.#handlers = this.#makeHandlers()

@@ -21,11 +21,15 @@ interface Topic {
 type NewTopic = Apis['CreateTopics']['request']['topics'][number]
 type TopicAnswer = Apis['CreateTopics']['answer']['topics'][number]
 
+export interface TopicDefaults {
+  readonly maxMessageBytes: number
+  readonly segmentBatches: number
+}
+
 /** As a broker has them that nobody has configured. */
 const defaults: readonly (readonly [string, string])[] = [
   ['cleanup.policy', 'delete'],
   ['delete.retention.ms', '86400000'],
-  ['max.message.bytes', '1048588'],
   ['min.insync.replicas', '1'],
   ['retention.bytes', '-1'],
   ['retention.ms', '604800000'],
@@ -33,11 +37,18 @@ const defaults: readonly (readonly [string, string])[] = [
 
 export class Topics {
   readonly #random: SeededRandom
+  readonly #defaults: TopicDefaults
   readonly #nodeIds: readonly number[]
   readonly #onMove: (log: PartitionLog) => void
   readonly #topics = new Map<string, Topic>()
 
-  constructor(random: SeededRandom, nodeIds: readonly number[], onMove: (log: PartitionLog) => void) {
+  constructor(
+    random: SeededRandom,
+    nodeIds: readonly number[],
+    topicDefaults: TopicDefaults,
+    onMove: (log: PartitionLog) => void,
+  ) {
+    this.#defaults = topicDefaults
     this.#random = random
     this.#nodeIds = nodeIds
     this.#onMove = onMove
@@ -79,12 +90,16 @@ export class Topics {
     const topic: Topic = {
       name,
       topicId: this.#random.id(),
-      config: new Map([...defaults, ...config.map((entry) => [entry.name, entry.value] as const)]),
+      config: new Map([...this.#configured(), ...config.map((entry) => [entry.name, entry.value] as const)]),
       partitions: [],
     }
     this.#topics.set(name, topic)
     this.#addPartitions(topic, partitionCount)
     return answer(k.NONE)
+  }
+
+  #configured(): (readonly [string, string])[] {
+    return [...defaults, ['max.message.bytes', String(this.#defaults.maxMessageBytes)]]
   }
 
   grow(name: string, partitionCount: number): TopicAnswer {
@@ -122,6 +137,7 @@ export class Topics {
   #addPartitions(topic: Topic, partitionCount: number): void {
     for (let partition = topic.partitions.length; partition < partitionCount; partition++) {
       const log = new PartitionLog(topic.name, partition)
+      log.segmentBatches = this.#defaults.segmentBatches
       log.onMove = () => this.#onMove(log)
       const leaderId = this.#random.pick(this.#nodeIds)
       topic.partitions.push({ topic: topic.name, partition, log, leaderId, leaderEpoch: 0 })
