@@ -50,7 +50,7 @@ export class InputWriter {
       invalidShare: parts.plan.invalidShare,
       lateShare: 0.05,
       maxLatenessMs: 120_000,
-      userCount: 12,
+      userCount: 40,
       clock: () => Math.floor(epochMs + this.#queue.now),
     })
   }
