@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { runKafkaTool } from '../../src/local-kafka/index.ts'
 import { Application } from '../support/application.ts'
 import { killAllInstances } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
@@ -91,6 +92,18 @@ test('offsets that the group has lost stop the start', async () => {
   // What Kafka does when a group has been without members for offsets.retention.minutes.
   await application.kafka.admin.deleteGroup(application.config.appId)
   expect(await refusal()).toContain('OFFSET_LOST')
+})
+
+test('an offset that something else has moved back stops the start, with the offset to put back', async () => {
+  await countedApplication('offset-moved')
+  const { appId, inputTopic, brokers } = application.config
+  const group = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand'
+  const which = ['--bootstrap-server', brokers.join(','), '--group', appId, '--topic', `${inputTopic}:0`]
+  const moved = await runKafkaTool(group, [...which, '--reset-offsets', '--to-offset', '7', '--execute'])
+  expect(moved.exitCode, moved.stderr).toBe(0)
+  const message = await refusal()
+  expect(message).toContain('OFFSET_MISMATCH')
+  expect(message).toMatch(/committed offset is 7; the state has counted up to \d{4}/)
 })
 
 test('a recreated input topic stops the start', async () => {
