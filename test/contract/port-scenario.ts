@@ -46,7 +46,9 @@ export class PortScenario {
 
   async topic(partitionCount = 1, config: Record<string, string> = {}): Promise<string> {
     const name = this.port.uniqueName('topic')
-    await this.client.admin.createTopics([{ name, partitionCount, replicationFactor: -1, config }])
+    // The records carry fixed times of years ago: retention would take them away at its next look.
+    const keeping = { 'retention.ms': '-1', ...config }
+    await this.client.admin.createTopics([{ name, partitionCount, replicationFactor: -1, config: keeping }])
     return name
   }
 
