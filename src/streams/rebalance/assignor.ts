@@ -2,7 +2,7 @@ import type { GroupMemberInfo, MemberAssignment, TopicPartition } from '../../po
 import { differingSettings, type Fingerprint } from '../runtime/fingerprint.ts'
 import type { TopicCatalog } from '../runtime/topic-catalog.ts'
 import { formatTaskId } from '../topology/task-id.ts'
-import type { Topology } from '../topology/topology.ts'
+import { sourceTopics, type Topology } from '../topology/topology.ts'
 import { planAssignment } from './assignment-plan.ts'
 import { decodeMemberMetadata, encodeAssignmentMetadata, type MemberMetadata } from './member-metadata.ts'
 
@@ -18,8 +18,7 @@ export function allTasks(topology: Topology, catalog: TopicCatalog): string[] {
 
 /** Partition counts of all source topics. */
 export function sourcePartitions(topology: Topology, catalog: TopicCatalog): Record<string, number> {
-  const topics = topology.subtopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic))
-  return Object.fromEntries(topics.map((topic) => [topic, catalog.partitionCount(topic)]))
+  return Object.fromEntries(sourceTopics(topology).map((topic) => [topic, catalog.partitionCount(topic)]))
 }
 
 /** The leader's part of a rebalance: an assignment for every member, by member id. */

@@ -1,6 +1,7 @@
 import type { TopicPartition } from '../../ports/kafka.ts'
 import type { StreamTask } from '../task/stream-task.ts'
 import type { TaskEnvironment } from '../task/task-environment.ts'
+import { sourceTopics } from '../topology/topology.ts'
 
 /**
  * Deletes what the committed offsets have passed from the repartition topics that the tasks read: nobody will read it
@@ -10,11 +11,7 @@ export async function purgeRepartitionTopics(
   environment: TaskEnvironment,
   tasks: readonly StreamTask[],
 ): Promise<void> {
-  const internal = new Set(
-    environment.topology.subtopologies.flatMap(({ sources }) =>
-      sources.filter(({ role }) => role === 'repartition').map(({ topic }) => topic),
-    ),
-  )
+  const internal = new Set(sourceTopics(environment.topology, 'repartition'))
   const below: { partition: TopicPartition; offset: number }[] = tasks
     .filter(({ state }) => state === 'running')
     .flatMap((task) => task.committedOffsets())

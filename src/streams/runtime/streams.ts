@@ -8,7 +8,7 @@ import { assignTasks, sourcePartitions } from '../rebalance/assignor.ts'
 import { encodeMemberMetadata } from '../rebalance/member-metadata.ts'
 import type { TaskEnvironment, TaskSettings } from '../task/task-environment.ts'
 import type { TaskState } from '../task/task-state.ts'
-import type { Topology } from '../topology/topology.ts'
+import { sourceTopics, type Topology } from '../topology/topology.ts'
 import type { EngineObserver } from './engine-observer.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import { purgeRepartitionTopics } from './repartition-purge.ts'
@@ -197,9 +197,7 @@ export class Streams {
 
   #joinableMember(catalog: TopicCatalog, fingerprint: Fingerprint): GroupMember {
     const { kafka, topology, sessionTimeoutMs, localState } = this.#options
-    const sources = topology.subtopologies.flatMap((subtopology) =>
-      subtopology.sources.map(({ topic }) => topic),
-    )
+    const sources = sourceTopics(topology)
     return kafka.member({
       groupId: topology.applicationId,
       instanceId: localState.instanceId,

@@ -1,7 +1,7 @@
 import { CodedError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KafkaAdmin, NewTopic, TopicInfo } from '../../ports/kafka.ts'
-import type { TopicRole, Topology } from '../topology/topology.ts'
+import { sourceTopics, type TopicRole, type Topology } from '../topology/topology.ts'
 import { TopicCatalog, type TopicConfigs } from './topic-catalog.ts'
 
 export interface TopicSettings {
@@ -135,11 +135,8 @@ function planTopics(
 }
 
 function inputPartitionCount(topology: Topology, existing: ReadonlyMap<string, TopicInfo>): number {
-  const inputs = topology.subtopologies.flatMap(({ sources }) =>
-    sources.filter(({ role }) => role === 'external'),
-  )
   return Math.max(
-    ...inputs.map(({ topic }) => {
+    ...sourceTopics(topology, 'external').map((topic) => {
       const found = existing.get(topic)
       if (found === undefined)
         throw new CodedError('TOPIC_MISSING', { operation: 'look for the input', topic })

@@ -5,7 +5,7 @@ import { dataRecordKey, encodeMeta, metaRecordKey } from '../changelog/changelog
 import type { TaskStore } from '../store/task-store.ts'
 import type { CommitMeta } from '../store/types.ts'
 import { formatTaskId, type TaskId } from '../topology/task-id.ts'
-import type { Subtopology } from '../topology/topology.ts'
+import { type Subtopology, sourceTopics } from '../topology/topology.ts'
 import { commitFrozen, type FrozenCommit } from './commit.ts'
 import { encodeOffsetMetadata } from './offset-metadata.ts'
 import { PartitionGroup } from './partition-group.ts'
@@ -323,13 +323,10 @@ export class StreamTask {
 
   #meta(work: Work, inputOffsets: Readonly<Record<string, number>>): CommitMeta {
     const { catalog, fingerprint, topology } = this.#environment
-    const sources = topology.subtopologies.flatMap((subtopology) =>
-      subtopology.sources.map(({ topic }) => topic),
-    )
     return {
       version: 1,
       fingerprint,
-      topicIds: catalog.ids(sources),
+      topicIds: catalog.ids(sourceTopics(topology)),
       inputOffsets,
       counted: work.graph.counted(),
       streamTime: work.graph.streamTime,

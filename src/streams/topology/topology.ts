@@ -147,6 +147,12 @@ export class TopologyBuilder {
   }
 }
 
+/** Topics of all sources, or of those with this role, in the order of the topology. */
+export function sourceTopics(topology: Topology, role?: TopicRole): string[] {
+  const sources = topology.subtopologies.flatMap((subtopology) => subtopology.sources)
+  return sources.filter((source) => role === undefined || source.role === role).map(({ topic }) => topic)
+}
+
 /** The topology as text, in the manner of Kafka Streams' `describe()`. */
 export function describe(topology: Topology): string {
   const lines: string[] = [`Topology of ${topology.applicationId}`]
