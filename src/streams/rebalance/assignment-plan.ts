@@ -3,7 +3,7 @@
  *
  * Every task goes to exactly one member; the numbers of tasks of any two members differ by at most one, in all and, as far as
  * that allows, in each subtopology. A task stays with its owner, else goes to a member that has its store on disk, as far
- * as balance allows.
+ * as balance allows. Members that come again with what they were given are given it again.
  */
 export interface PlanMember {
   readonly memberId: string
@@ -19,11 +19,46 @@ interface Load {
   readonly bySubtopology: Map<string, number>
 }
 
+type Plan = ReadonlyMap<string, readonly string[]>
+
 /** Tasks by member id, each list sorted. `tasks` are ids such as `0_3`. */
-export function planAssignment(
-  tasks: readonly string[],
-  members: readonly PlanMember[],
-): ReadonlyMap<string, readonly string[]> {
+export function planAssignment(tasks: readonly string[], members: readonly PlanMember[]): Plan {
+  let plan = standingPlan(tasks, members) ?? planAnew(tasks, members)
+  // What is planned anew may crowd a subtopology where room ran out. To plan on from there may mend it, and a plan that this
+  // does not make better is what the same members will come back with: so it ends in one that stays.
+  for (;;) {
+    const owners = plan
+    const next = planAnew(
+      tasks,
+      members.map((member) => ({ ...member, ownedTasks: owners.get(member.memberId) ?? [] })),
+    )
+    if (crowding(next, tasks) >= crowding(plan, tasks)) return plan
+    plan = next
+  }
+}
+
+/** What the members own, if that is every task once in equal numbers; else null. */
+function standingPlan(tasks: readonly string[], members: readonly PlanMember[]): Plan | null {
+  const owned = members.flatMap(({ ownedTasks }) => ownedTasks)
+  const isComplete = owned.length === tasks.length && tasks.every((task) => owned.includes(task))
+  const counts = members.map(({ ownedTasks }) => ownedTasks.length)
+  if (!isComplete || Math.max(...counts) - Math.min(...counts) > 1) return null
+  return new Map(members.map(({ memberId, ownedTasks }) => [memberId, ownedTasks.toSorted(compare)]))
+}
+
+/** Tasks that a member holds above its share of their subtopology, over all members. */
+function crowding(plan: Plan, tasks: readonly string[]): number {
+  const shareOf = shares(tasks, plan.size)
+  let above = 0
+  for (const mine of plan.values()) {
+    for (const [subtopology, share] of shareOf) {
+      above += Math.max(0, mine.filter((task) => subtopologyOf(task) === subtopology).length - share)
+    }
+  }
+  return above
+}
+
+function planAnew(tasks: readonly string[], members: readonly PlanMember[]): Plan {
   const loads: Load[] = members
     .toSorted((a, b) => compare(a.memberId, b.memberId))
     .map((member) => ({ member, tasks: [], bySubtopology: new Map() }))
