@@ -2,6 +2,18 @@ import { expect } from 'vitest'
 import type { VerifyReport } from '../../src/verify/index.ts'
 import type { Application } from './application.ts'
 
+/** The one failure that must never be: something published is not what the input says. */
+export class WrongCounts extends Error {
+  override readonly name = 'WrongCounts'
+  /** How many places differ. */
+  readonly wrong: number
+
+  constructor(report: VerifyReport) {
+    super(JSON.stringify(report.differences.slice(0, 10)))
+    this.wrong = report.differenceCount
+  }
+}
+
 /**
  * The oracle of EXACTLY-ONCE section 5, on an application that has counted all of its input: the input is recounted by a
  * reader that shares no code with the processor, and compared with the changelog, the table, the dead letters, and the
@@ -13,7 +25,7 @@ export async function expectExact(
   timeoutMs?: number,
 ): Promise<VerifyReport> {
   const report = await application.counted(timeoutMs)
-  expect(report.differences).toEqual([])
+  if (report.differences.length > 0) throw new WrongCounts(report)
   expect(report.verdict).toBe('equal')
   expect(report.logins).toEqual(expected)
   if (application.config.dlqTopic !== null) {

@@ -1,0 +1,75 @@
+/**
+ * `npm run faults`: the fault table of EXACTLY-ONCE section 5 on a real broker.
+ *
+ *   npm run faults                          the short column
+ *   npm run faults -- --long                the long column; rounds that have passed before are not run again
+ *   npm run faults -- --long --row kill     only the files whose name has `kill` in it
+ *   npm run faults -- --report              the table of the long column so far
+ */
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import Table from 'cli-table3'
+import { Command } from 'commander'
+import { type FaultResult, readResults, resultsFile } from '../support/fault-results.ts'
+
+const program = new Command('faults')
+  .description('Faults on a real broker: every row of the fault table')
+  .option('--long', 'the long column; what has passed before is not run again', false)
+  .option('--row <name>', 'only the files of test/faults whose name has this in it')
+  .option('--case <text>', 'only the cases with this in their name')
+  .option('--seed <number>', 'the seed of every round')
+  .option('--report', 'print the results of the long column so far, and end', false)
+  .parse()
+const options = program.opts<{ long: boolean; row?: string; case?: string; seed?: string; report: boolean }>()
+
+if (options.report) console.log(reportOf(readResults()))
+else process.exitCode = await runVitest()
+
+async function runVitest(): Promise<number> {
+  const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')
+  const parameters = ['run', '--project', 'kafka', `test/faults/${options.row ?? ''}`]
+  if (options.case !== undefined) parameters.push('--testNamePattern', options.case)
+  const child = spawn(process.execPath, [vitest, ...parameters], {
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      FAULT_COLUMN: options.long ? 'long' : 'short',
+      ...(options.seed === undefined ? {} : { FAULT_SEED: options.seed }),
+    },
+  })
+  const code = await new Promise<number>((resolve) => {
+    child.on('close', (exitCode) => resolve(exitCode ?? 1))
+  })
+  if (options.long) console.log(`${reportOf(readResults())}\nRounds are kept in ${resultsFile}`)
+  return code
+}
+
+/** One line for each case: rounds, logins, wrong counts, faults, the longest time without progress. */
+function reportOf(results: readonly FaultResult[]): string {
+  const table = new Table({
+    head: ['row', 'case', 'passed', 'failed', 'logins', 'wrong', 'faults', 'longest stall'],
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
+    style: { head: [] },
+  })
+  const cases = Map.groupBy(results, (result) => `${result.row}\n${result.case}`)
+  for (const rounds of cases.values()) {
+    const [first] = rounds
+    if (first === undefined) continue
+    const passed = rounds.filter((round) => round.passed)
+    const sum = (of: (round: FaultResult) => number | undefined): number =>
+      rounds.reduce((total, round) => total + (of(round) ?? 0), 0)
+    const stalledMs = Math.max(...rounds.map((round) => round.stalledMs ?? 0))
+    table.push([
+      first.row,
+      first.case,
+      passed.length,
+      rounds.length - passed.length,
+      sum(({ logins }) => logins).toLocaleString('en'),
+      sum(({ wrong }) => wrong),
+      sum(({ faults }) => faults),
+      `${(stalledMs / 1000).toFixed(1)} s`,
+    ])
+  }
+  return table.toString()
+}
