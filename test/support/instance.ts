@@ -40,6 +40,10 @@ export class Instance {
     running.add(this)
   }
 
+  get isRunning(): boolean {
+    return running.has(this)
+  }
+
   get pid(): number {
     return this.#child.pid ?? -1
   }
