@@ -1,12 +1,12 @@
 import { afterAll, beforeAll } from 'vitest'
 import { createKafkaClient } from '../../src/kafka/client.ts'
-import { SimulatedBroker } from '../simulation/broker/simulated-broker.ts'
-import { EventQueue } from '../simulation/event-queue.ts'
-import { SeededRandom } from '../simulation/random.ts'
-import { silentLog } from '../simulation/silent-log.ts'
-import { SimulatedProcess } from '../simulation/simulated-process.ts'
-import { calm, type Network, SimulatedWire } from '../simulation/simulated-wire.ts'
-import { describeKafkaPortContract } from './kafka-port-contract.ts'
+import { describeKafkaPortContract } from '../contract/kafka-port-contract.ts'
+import { SimulatedBroker } from './broker/simulated-broker.ts'
+import { EventQueue } from './event-queue.ts'
+import { SeededRandom } from './random.ts'
+import { silentLog } from './silent-log.ts'
+import { SimulatedProcess } from './simulated-process.ts'
+import { calm, type Network, SimulatedWire } from './simulated-wire.ts'
 
 const compactionIntervalMs = 500
 
