@@ -12,7 +12,10 @@ import { expectExact } from '../support/oracle.ts'
 import { ProgressWatch } from '../support/progress.ts'
 
 const roundMs = 300_000
-const meanPauseMs = 5000
+/** With the time that the faults themselves take, about one every 5 s. */
+const longestPauseMs = 4000
+/** Now and then all is left alone, so that there is something to break again. */
+const quiet = { chance: 0.1, ms: 15_000 }
 const sessionTimeoutMs = 6000
 const cleanUps: (() => void | Promise<void>)[] = []
 
@@ -120,7 +123,7 @@ faultRounds(
     const deadline = systemClock.monotonic() + roundMs
     const inflicted: string[] = []
     while (systemClock.monotonic() < deadline) {
-      await systemClock.sleep(between(random, 0, 2 * meanPauseMs))
+      await systemClock.sleep(random.next() < quiet.chance ? quiet.ms : between(random, 0, longestPauseMs))
       const name = pick(random, Object.keys(faults))
       inflicted.push(name)
       await faults[name]?.(world)
