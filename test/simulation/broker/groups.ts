@@ -272,17 +272,17 @@ export class GroupCoordinator {
     return problem
   }
 
-  /** Whether offsets may be committed by this member of this generation. */
+  /** Whether offsets may be committed in a transaction by this member of this generation. */
   checkCommit(request: {
     groupId: string
     generationId: number
     memberId: string
     instanceId: string | null
   }): number {
-    const group = this.#groups.get(request.groupId)
-    const isNobody =
-      request.generationId < 0 && request.memberId === '' && (group === undefined || group.members.size === 0)
-    return isNobody ? k.NONE : this.#checkGeneration(group, request)
+    const { generationId, memberId, instanceId } = request
+    // As brokers have it: whoever names no member is not checked, since older producers cannot name one.
+    if (generationId < 0 && memberId === '' && instanceId === null) return k.NONE
+    return this.#checkGeneration(this.#groups.get(request.groupId), request)
   }
 
   #checkGeneration(

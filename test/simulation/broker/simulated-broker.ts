@@ -219,11 +219,11 @@ export class SimulatedBroker {
     }
   }
 
-  #offsets({ groupId, topics }: Request<'OffsetFetch'>): Answer<'OffsetFetch'> {
+  #offsets({ groupId, topics, requireStable }: Request<'OffsetFetch'>): Answer<'OffsetFetch'> {
     const partitions = topics.flatMap(({ topic, partitions: list }) =>
       list.map((partition) => {
         const name = partitionName(topic, partition)
-        if (this.groups.hasPendingOffset(groupId, name))
+        if (requireStable && this.groups.hasPendingOffset(groupId, name))
           return { topic, partition, errorCode: k.UNSTABLE_OFFSET_COMMIT, offset: -1, metadata: '' }
         const { offset, metadata } = this.groups.committed(groupId, name) ?? { offset: -1, metadata: '' }
         return { topic, partition, errorCode: k.NONE, offset, metadata }
