@@ -4,7 +4,7 @@ export { AggregateProcessor, timerIndex } from './aggregate/aggregate-processor.
 export { Combiner, type Fold } from './aggregate/combiner.ts'
 export { DeltaTable } from './aggregate/delta-table.ts'
 export { readPartition } from './changelog/partition-reader.ts'
-export type { CommitStep, EngineObserver, RestoreProgress } from './runtime/engine-observer.ts'
+export type { CommitStep, EngineObserver, RestoreProgress, TakeOverStep } from './runtime/engine-observer.ts'
 export type { Fingerprint } from './runtime/fingerprint.ts'
 export { type LocalState, Streams, type StreamsOptions, type TaskStatus } from './runtime/streams.ts'
 export { setUpTopics, topicNames } from './runtime/topic-setup.ts'

@@ -5,6 +5,9 @@ import type { TaskState } from '../task/task-state.ts'
 /** The numbered steps of a commit; see `task/commit.ts`. */
 export type CommitStep = 1 | 2 | 3 | 4 | 5
 
+/** The numbered steps of taking over a task; see `task/take-over.ts`. */
+export type TakeOverStep = 1 | 2 | 3 | 4 | 5 | 6
+
 export interface RestoreProgress {
   readonly taskId: string
   readonly from: number
@@ -16,6 +19,8 @@ export interface RestoreProgress {
 /** Told what the engine does; for logs, metrics, progress bars, and for tests that crash it at a given point. */
 export interface EngineObserver {
   taskChanged?(taskId: string, state: TaskState): void
+  /** A step of a take-over has been completed. Tasks without a store have no steps 4 and 5. */
+  takeOverStep?(taskId: string, step: TakeOverStep): void
   /** A step of a commit has been completed. */
   commitStep?(taskId: string, step: CommitStep): void
   committed?(taskId: string, facts: { durationMs: number; records: number; caughtUp: boolean }): void

@@ -109,15 +109,18 @@ export class StreamTask {
   async takeOver(): Promise<void> {
     this.suspend()
     this.#refuseIfCancelled()
-    const { topology } = this.#environment
+    const { topology, observer } = this.#environment
+    observer.takeOverStep?.(this.id, 1)
     // 2.
     const producer = await fenceOldOwner(this.#environment, `${topology.applicationId}-${this.id}`)
+    observer.takeOverStep?.(this.id, 2)
     try {
       // 3. to 5.
       const committed = await this.#committedState()
       this.#refuseIfCancelled()
       // 6.
       this.#begin(producer, committed)
+      observer.takeOverStep?.(this.id, 6)
     } catch (error) {
       producer.close()
       throw error

@@ -31,13 +31,14 @@ export interface CommittedState {
   readonly meta: CommitMeta | null
 }
 
-/** Steps 3 and 4 of a task without a store. `producer` has been initialised (step 2). */
+/** Step 3 of a task without a store; it has no 4 and 5. `producer` has been initialised (step 2). */
 export async function committedStateOfStatelessTask(
   environment: TaskEnvironment,
   taskId: string,
   inputs: readonly TopicPartition[],
 ): Promise<CommittedState> {
   const offsets = await environment.member.committedOffsets(inputs)
+  environment.observer.takeOverStep?.(taskId, 3)
   const inputOffsets: Record<string, number> = {}
   let highestEventTime: number | null = null
   for (const [index, input] of inputs.entries()) {
@@ -108,6 +109,7 @@ export async function committedStateOfStatefulTask(
 ): Promise<CommittedState> {
   // 3.
   const offsets = await environment.member.committedOffsets(inputs)
+  environment.observer.takeOverStep?.(taskId, 3)
   // 4. and 5.
   await restore(environment, taskId, changelog, store, cancelled)
   const { meta } = store
@@ -146,6 +148,7 @@ async function restore(
   const { kafka, clock, observer } = environment
   const [start = 0] = await kafka.admin.listOffsets([changelog], 'earliest')
   const [end = 0] = await kafka.admin.listOffsets([changelog], 'highWatermark')
+  observer.takeOverStep?.(taskId, 4)
   if (store.changelogPosition > end) {
     await store.wipe('beyond-end', `position ${store.changelogPosition}, end ${end}`)
   } else if (store.changelogPosition < start && store.entryCount > 0) {
@@ -176,6 +179,7 @@ async function restore(
   })
   if (cancelled()) throw new CodedError('TASK_MIGRATED', { operation: 'restore a task', task: taskId })
   await store.finishRestore()
+  observer.takeOverStep?.(taskId, 5)
   observer.restored?.(taskId, { restoredRecords, durationMs: clock.monotonic() - startedAt })
 }
 
