@@ -240,14 +240,17 @@ async function run(faultCase: Case, { random, seed, column }: Round) {
   const instances = [start(), start()]
   const world: World = { proxy, plan, random, shuffleMembers }
   let third: Instance | null = null
+  const leaving: Instance[] = []
   async function shuffleMembers(): Promise<void> {
     if (third === null) {
       third = start()
-      instances.push(third)
-    } else {
-      third.signal('SIGTERM')
-      third = null
+      return
     }
+    // Before that it does not listen to signals.
+    await third.line('it starts', ({ msg }) => msg === 'Starting')
+    third.signal('SIGTERM')
+    leaving.push(third)
+    third = null
   }
   const watch = new ProgressWatch(application)
   const load = new Load(application, { seed, batch: 200, pauseMs: 50 })
@@ -272,13 +275,19 @@ async function run(faultCase: Case, { random, seed, column }: Round) {
       stalledMs,
       faults,
       struck: Object.fromEntries(plan.struck),
-      late: proxy.lateAnswers,
+      late: proxy.lateAnswers
+        .map(({ afterMs, errorCode }) => `${Math.round(afterMs)}:${errorCode}`)
+        .join(' '),
       logins: report.logins,
     }),
   )
   faultCase.expectInflicted(world, faults)
-  for (const instance of instances) expect(wipes(instance)).toEqual([])
-  for (const instance of instances) expect(await instance.stop(), instance.tail()).toBe(0)
+  if (third !== null) await shuffleMembers()
+  for (const instance of instances) instance.signal('SIGTERM')
+  for (const instance of [...instances, ...leaving]) {
+    expect(await instance.exited, instance.tail()).toBe(0)
+    expect(wipes(instance)).toEqual([])
+  }
   expect(stalledMs).toBeLessThan(faultCase.stallLimitMs)
   return {
     logins: report.logins.valid + report.logins.invalid,

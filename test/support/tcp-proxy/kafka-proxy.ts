@@ -21,8 +21,8 @@ interface Route {
  */
 export class KafkaProxy {
   readonly plan: FatePlan
-  /** What the broker has answered to requests that came late: error codes, 0 where one took effect. */
-  readonly lateAnswers: number[] = []
+  /** What the broker has answered to each EndTxn that came late: an error code, 0 where it took effect. */
+  readonly lateAnswers: { readonly afterMs: number; readonly errorCode: number }[] = []
   readonly #random: Xoshiro128
   readonly #routes: Route[] = []
   readonly #proxiedPorts = new Map<string, number>()
@@ -120,7 +120,8 @@ export class KafkaProxy {
       broker.on('error', giveUp)
       broker.on('close', () => this.#cancels.delete(giveUp))
       broker.once('data', (bytes) => {
-        if (frame.api === 'EndTxn') this.lateAnswers.push(endTxnErrorCode(bytes as Buffer))
+        if (frame.api === 'EndTxn')
+          this.lateAnswers.push({ afterMs, errorCode: endTxnErrorCode(bytes as Buffer) })
         broker.end()
       })
     })
