@@ -99,7 +99,14 @@ class LevelDatabase implements Database {
       }
       await batch.write({ sync })
     } catch (cause) {
-      throw new CodedError('STORE_WRITE_FAILED', { operation: 'LevelDB batch', path: this.#path, cause })
+      // LevelDB's own words name the file, and what the system says: a full disk, an I/O error, a read-only file system.
+      const detail = `${textOf(cause)}.`
+      throw new CodedError('STORE_WRITE_FAILED', {
+        operation: 'LevelDB batch',
+        path: this.#path,
+        detail,
+        cause,
+      })
     }
   }
 

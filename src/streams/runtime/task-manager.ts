@@ -126,6 +126,8 @@ export class TaskManager {
 
   #fail(managed: ManagedTask, error: unknown, operation: string): void {
     managed.failure ??= coded(error, `${operation} (task ${managed.task.id})`)
+    const { log } = this.#environment
+    log.debug({ task: managed.task.id, operation, failure: managed.failure.code }, 'Task failed')
   }
 
   /**

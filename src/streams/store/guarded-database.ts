@@ -25,6 +25,7 @@ export class GuardedDatabase implements Database {
     throw new CodedError('STORE_WRITE_FAILED', {
       operation: 'use of the store after a failed write',
       path: this.#path,
+      ...(this.#failure.details.detail === undefined ? {} : { detail: this.#failure.details.detail }),
       cause: this.#failure,
     })
   }
@@ -44,13 +45,7 @@ export class GuardedDatabase implements Database {
     try {
       await this.#database.batch(operations, options)
     } catch (cause) {
-      this.#failure = new CodedError('STORE_WRITE_FAILED', {
-        operation: 'store batch',
-        path: this.#path,
-        detail:
-          cause instanceof Error ? `The batch was refused: ${cause.message}.` : 'The batch was refused.',
-        cause,
-      })
+      this.#failure = writeFailure(cause, this.#path)
       throw this.#failure
     }
   }
@@ -64,4 +59,15 @@ export class GuardedDatabase implements Database {
   async close(): Promise<void> {
     await this.#database.close()
   }
+}
+
+/** What the database says of itself stands as it is. */
+function writeFailure(cause: unknown, path: string): CodedError {
+  if (cause instanceof CodedError && cause.code === 'STORE_WRITE_FAILED') return cause
+  return new CodedError('STORE_WRITE_FAILED', {
+    operation: 'store batch',
+    path,
+    detail: cause instanceof Error ? `The batch was refused: ${cause.message}.` : 'The batch was refused.',
+    cause,
+  })
 }

@@ -97,3 +97,13 @@ test('the boot id is there, and the same for the whole boot', async () => {
   expect(await bootId()).toMatch(/.{10,}/)
   expect(await bootId()).toBe(await bootId())
 })
+
+test('a write that is refused says why', async () => {
+  const database = await levelDatabaseOpener.open(await place())
+  await database.close()
+  const put = { type: 'put', key: bytes('a'), value: bytes('1') } as const
+  await expect(database.batch([put], { sync: false })).rejects.toMatchObject({
+    code: 'STORE_WRITE_FAILED',
+    message: expect.stringContaining('Database is not open'),
+  })
+})

@@ -10,7 +10,11 @@ import type { WipeReason } from '../../../../src/streams/store/types.ts'
 import { levelDatabaseOpener } from '../../../../src/system/level-database.ts'
 import { commit, metaAt, openStore, temporaryDirectory } from './store-fixture.ts'
 
-const writeFailed = expect.objectContaining({ code: 'STORE_WRITE_FAILED' })
+/** With what the system has said, and the hint, once each. */
+const writeFailed = expect.objectContaining({
+  code: 'STORE_WRITE_FAILED',
+  message: expect.stringMatching(/^(?=.*no space left on device)(?!.*Hint.*Hint)/i),
+})
 const key = Buffer.from('key')
 
 /** LevelDB whose nth batch fails without being written; counts what comes after. */
