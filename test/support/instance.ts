@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { systemClock } from '../../src/system/clock.ts'
 
 /** One JSON line of the log of an instance. */
 export interface LogLine {
@@ -21,6 +22,8 @@ export class Instance {
   /** Lines that are no JSON: what the process says on its way down. */
   readonly noise: string[] = []
   readonly exited: Promise<number | null>
+  /** In ms since the epoch, as the times of its log. */
+  readonly startedAt = systemClock.now()
   readonly #child: ChildProcess
   readonly #watchers = new Set<() => void>()
 
@@ -89,6 +92,17 @@ export class Instance {
     return this.log.filter(({ msg }) => msg === message)
   }
 
+  /** The tasks of its last assignment; none before the first. */
+  get tasks(): readonly string[] {
+    return (this.log.findLast(({ msg }) => msg === 'Tasks assigned')?.assigned ?? []) as string[]
+  }
+
+  /** Resolves at the first log line that `matches`, with the milliseconds from the start of the process to there. */
+  async afterMs(what: string, matches: (line: LogLine) => boolean, timeoutMs?: number): Promise<number> {
+    const { time } = await this.line(what, matches, timeoutMs)
+    return time - this.startedAt
+  }
+
   tail(): string {
     return [...this.log.slice(-15).map((line) => JSON.stringify(line)), ...this.noise.slice(-15)].join('\n')
   }
@@ -119,4 +133,22 @@ export function wipes(instance: Instance): { task: unknown; reason: unknown }[] 
   return instance
     .lines('The local store is wiped; it will be restored from the changelog')
     .map(({ task, reason }) => ({ task, reason }))
+}
+
+/** Resolves when each of the instances has tasks, and all of them together `taskCount`. */
+export async function haveTasks(
+  instances: readonly Instance[],
+  taskCount: number,
+  timeoutMs = 60_000,
+): Promise<void> {
+  const deadline = systemClock.monotonic() + timeoutMs
+  for (;;) {
+    const counts = instances.map(({ tasks }) => tasks.length)
+    if (Math.min(...counts) > 0 && counts.reduce((sum, count) => sum + count) === taskCount) return
+    const ended = instances.find(({ isRunning }) => !isRunning)
+    if (ended !== undefined) throw new Error(`ended instead of sharing the tasks\n${ended.tail()}`)
+    if (systemClock.monotonic() > deadline)
+      throw new Error(`the tasks were not shared in time: ${counts.join()}`)
+    await systemClock.sleep(20)
+  }
 }

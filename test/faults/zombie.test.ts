@@ -1,0 +1,104 @@
+import { afterEach, expect } from 'vitest'
+import { systemClock } from '../../src/system/clock.ts'
+import { Application } from '../support/application.ts'
+import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
+import { haveTasks, type Instance, type LogLine, wipes } from '../support/instance.ts'
+import { UnderLoad } from '../support/under-load.ts'
+
+const row = 'SIGSTOP past the session time-out, SIGCONT (zombie)'
+/** The shortest that a broker allows by default. */
+const sessionTimeoutMs = 6000
+/** The limit of the table is 10 s on two cores that do nothing else; the rest is for machines that do. */
+const backLimitMs = 2 * 10_000
+const taskCount = 4
+
+afterEach(() => UnderLoad.close())
+
+faultRounds(
+  row,
+  'stopped at a step of a commit or a take-over',
+  { taste: 1, short: 1, long: 20 },
+  (round) => {
+    const stage = round.random.below(2)
+    // A task without a store has no steps 4 and 5.
+    const takeOverSteps: readonly [number, ...number[]] = stage === 0 ? [1, 2, 3, 6] : [1, 2, 3, 4, 5, 6]
+    const isCommit = round.column === 'taste' || round.random.chance(0.6)
+    const step = isCommit
+      ? `commit:${1 + round.random.below(4)}`
+      : `take-over:${round.random.pick(takeOverSteps)}`
+    const rounds = isCommit ? 1 + round.random.below(20) : 1
+    const settings = { CRASH_AT_STEP: step, CRASH_TASK: `${stage}_`, CRASH_ROUND: String(rounds) }
+    return zombieRound(round, { ...settings, CRASH_SIGNAL: 'SIGSTOP' }, async (zombie) => {
+      await zombie.line('stopped', ({ msg }) => msg === 'Crash point reached')
+    })
+  },
+)
+
+faultRounds(row, 'stopped at a random moment', { short: 1, long: 20 }, (round) =>
+  zombieRound(round, {}, async (zombie, other) => {
+    await haveTasks([zombie, other], taskCount)
+    await systemClock.sleep(2000 * round.random.next())
+    zombie.signal('SIGSTOP')
+  }),
+)
+
+async function zombieRound(
+  { random, seed }: Round,
+  settings: Readonly<Record<string, string>>,
+  stopped: (zombie: Instance, other: Instance) => Promise<void>,
+): Promise<Figures> {
+  const application = new Application('zombie', { SESSION_TIMEOUT_MS: String(sessionTimeoutMs) })
+  const scene = await UnderLoad.start(application, { seed, partitionCount: 2 })
+  const other = application.start()
+  await haveTasks([other], taskCount)
+  scene.watchProgress()
+  const zombie = application.start(settings)
+  await stopped(zombie, other)
+  const lastLine = zombie.log.length
+  await other.line('it knows of the zombie', ({ msg, revoked }) => isAssignment(msg) && hasTasks(revoked))
+  await haveTasks([other], taskCount)
+  // By then the new owner has commits of its own, or is about to make the first.
+  await systemClock.sleep(1500 * random.next())
+  const wokenAt = systemClock.now()
+  zombie.signal('SIGCONT')
+  const isAfter = (line: LogLine): boolean => zombie.log.indexOf(line) >= lastLine
+  const back = await zombie.line(
+    'it has tasks again',
+    (line) => isAfter(line) && line.time >= wokenAt && isAssignment(line.msg) && hasTasks(line.assigned),
+    backLimitMs,
+  )
+  const going = await zombie.line(
+    'it commits again',
+    (line) => line.msg === 'Committed' && zombie.log.indexOf(line) > zombie.log.indexOf(back),
+    backLimitMs,
+  )
+  const backMs = going.time - wokenAt
+  console.log(`${settings.CRASH_AT_STEP ?? 'random'}: back after ${backMs} ms`)
+  expect(backMs).toBeLessThanOrEqual(backLimitMs)
+  expectLost(zombie, zombie.log.slice(lastLine, zombie.log.indexOf(back)))
+  const { figures } = await scene.expectExact(1)
+  for (const instance of [zombie, other]) {
+    expect(wipes(instance), instance.tail()).toEqual([])
+    expect(await instance.stop(), instance.tail()).toBe(0)
+  }
+  return figures
+}
+
+/** Between waking and its next assignment it has noticed that it is out, and not committed what it was stopped in. */
+function expectLost(zombie: Instance, lines: readonly LogLine[]): void {
+  const rejoins = lines.filter(({ msg }) => msg === 'rejoin needed').map(({ reason }) => reason)
+  expect(rejoins.length, zombie.tail()).toBeGreaterThan(0)
+  const stop = zombie.lines('Crash point reached')[0]
+  // After step 4 the commit is a fact; only the store was still to be written.
+  if (stop === undefined || stop.step === 'commit:4') return
+  const committed = lines.filter(({ msg, task }) => msg === 'Committed' && task === stop.task)
+  expect(committed).toEqual([])
+}
+
+function isAssignment(message: string): boolean {
+  return message === 'Tasks assigned'
+}
+
+function hasTasks(tasks: unknown): boolean {
+  return Array.isArray(tasks) && tasks.length > 0
+}
