@@ -13,10 +13,11 @@ export interface LogLine {
 }
 
 const entry = join(import.meta.dirname, 'run-processor.ts')
+const plant = join(import.meta.dirname, '..', 'mutants', 'plant.ts')
 
 const running = new Set<Instance>()
 
-/** A processor in a process of its own. */
+/** A processor in a process of its own. MUTANT in its environment names the fault that is planted in it. */
 export class Instance {
   readonly log: LogLine[] = []
   /** Lines that are no JSON: what the process says on its way down. */
@@ -28,7 +29,8 @@ export class Instance {
   readonly #watchers = new Set<() => void>()
 
   constructor(environment: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [entry], {
+    const planting = environment.MUTANT === undefined ? [] : ['--import', plant]
+    this.#child = spawn(process.execPath, [...planting, entry], {
       env: { PATH: process.env.PATH, LOG_LEVEL: 'debug', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
