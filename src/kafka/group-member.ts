@@ -34,8 +34,13 @@ import { heartbeatLane } from './lanes.ts'
 import { Backoff, retry } from './retry.ts'
 import { type Apis, kafkaError } from './wire/wire.ts'
 
-/** Added to what the broker may hold JoinGroup and SyncGroup back for. */
+/** Added to what the broker may hold a first JoinGroup back for. */
 const heldBackSlackMs = 10_000
+/**
+ * The broker holds JoinGroup and SyncGroup back while others are awaited. A member that it knows asks again after so long, since the
+ * connection may be dead as well: the broker then goes on waiting, and answers the newer request.
+ */
+const askAgainMs = 15_000
 const warnEveryMs = 5000
 
 export class ConsumerGroupMember implements GroupMember {
@@ -192,7 +197,7 @@ export class ConsumerGroupMember implements GroupMember {
     this.heartbeats.start(identity)
     const isLeader = joined.leaderId === joined.memberId
     const assignments = isLeader ? await this.assign(joined.members) : []
-    const synced = await this.ask('SyncGroup', { ...identity, assignments }, this.options.rebalanceTimeoutMs)
+    const synced = await this.ask('SyncGroup', { ...identity, assignments })
     if (attempt.isCancelled) {
       this.heartbeats.stop()
       return null
@@ -217,7 +222,7 @@ export class ConsumerGroupMember implements GroupMember {
       protocolType,
       protocols: [{ name: protocol, metadata }],
     }
-    return await this.ask('JoinGroup', request, Math.max(rebalanceTimeoutMs, sessionTimeoutMs))
+    return await this.ask('JoinGroup', request)
   }
 
   private async assign(
@@ -232,24 +237,29 @@ export class ConsumerGroupMember implements GroupMember {
     return [...plan].map(([memberId, assignment]) => ({ memberId, assignment: encodeAssignment(assignment) }))
   }
 
-  /** A request that the broker may hold back for `heldBackMs`, on the member's own lane. */
+  /** A request that the broker may hold back, on the member's own lane. */
   private async ask<A extends 'JoinGroup' | 'SyncGroup'>(
     api: A,
     request: Apis[A]['request'],
-    heldBackMs: number,
   ): Promise<Apis[A]['answer']> {
     const group = groupKey(this.options.groupId)
-    const options = { timeoutMs: heldBackMs + heldBackSlackMs, lane: this.lane }
+    const options = { timeoutMs: this.answerMs(request.memberId), lane: this.lane }
     const answer = await this.context.cluster.toCoordinator(group, api, request, options)
     if (answer.errorCode === kafkaError.NONE) return answer
     if (answer.errorCode === kafkaError.MEMBER_ID_REQUIRED && 'memberId' in answer && this.memberId === '') {
       // The broker wants to see us come back with the id that it has given before it lets us in.
       this.memberId = answer.memberId
-      return await this.ask(api, { ...request, memberId: answer.memberId }, heldBackMs)
+      return await this.ask(api, { ...request, memberId: answer.memberId })
     }
     this.heard(answer.errorCode)
     if (this.fenced) throw this.fencedError()
     throw this.context.cluster.coordinatorError(group, answer.errorCode, api)
+  }
+
+  /** Without a member id, one of two requests would fence the other, if it came later than it was sent. */
+  private answerMs(memberId: string): number {
+    const { rebalanceTimeoutMs, sessionTimeoutMs } = this.options
+    return memberId === '' ? Math.max(rebalanceTimeoutMs, sessionTimeoutMs) + heldBackSlackMs : askAgainMs
   }
 
   /** Draws the consequences of a code that the group has answered to a heartbeat, JoinGroup or SyncGroup. */

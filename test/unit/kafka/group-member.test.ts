@@ -96,6 +96,17 @@ describe('a group member', () => {
     expect(it.rejoinReason()).toBeNull()
   })
 
+  it('asks again after 15 s for a join that may be held back, once the group knows it; not before', async () => {
+    const { wire, member: it } = member()
+    wire.script('JoinGroup', joinAnswer({ memberId: 'm-9' }), lost, joinAnswer({ memberId: 'm-9' }))
+    await it.join()
+    await it.join()
+    const waited = (api: 'JoinGroup' | 'SyncGroup') => wire.sent(api).map(({ options }) => options.timeoutMs)
+    expect(waited('JoinGroup')).toEqual([40_000, 15_000, 15_000])
+    expect(waited('SyncGroup')).toEqual([15_000, 15_000])
+    expect(wire.requests('JoinGroup').map(({ memberId }) => memberId)).toEqual(['', 'm-9', 'm-9'])
+  })
+
   it('drops a member id that the group does not know', async () => {
     const { wire, member: it } = member()
     await it.join()
