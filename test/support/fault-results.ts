@@ -16,6 +16,7 @@ export interface FaultResult {
   readonly logins?: number
   readonly faults?: number
   readonly stalledMs?: number
+  readonly outcomes?: Readonly<Record<string, number>>
   readonly error?: string
 }
 

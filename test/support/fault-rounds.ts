@@ -40,6 +40,8 @@ export interface Figures {
   readonly faults: number
   /** The longest time in which the group committed nothing although there was input. */
   readonly stalledMs: number
+  /** What came of the faults, where they may end in different ways: how many by outcome. */
+  readonly outcomes?: Readonly<Record<string, number>>
 }
 
 type Outcome = Omit<FaultResult, 'row' | 'case' | 'round' | 'seed' | 'seconds'>
