@@ -8,6 +8,8 @@ export interface ScheduledEvent {
   readonly at: number
   readonly order: number
   readonly run: () => void
+  /** It reaches no code under test, nor anything else that awaits: no promise reaction follows. */
+  readonly isQuiet: boolean
   isCancelled: boolean
 }
 
@@ -21,27 +23,52 @@ export class EventQueue {
 
   /** Runs `run` after `delayMs`; the event can be cancelled. */
   after(delayMs: number, run: () => void): ScheduledEvent {
-    const event = { at: this.now + Math.max(0, delayMs), order: this.#order++, run, isCancelled: false }
-    this.#push(event)
-    return event
+    return this.#schedule(delayMs, run, false)
+  }
+
+  /** As `after`, for what stays within the simulated cluster: no promise is waited for between this event and the next. */
+  afterQuietly(delayMs: number, run: () => void): ScheduledEvent {
+    return this.#schedule(delayMs, run, true)
   }
 
   /** Runs events until `isDone`, asked after each, or until time `until`; then the clock stands there. */
-  async runUntil(until: number, isDone: () => boolean = () => false): Promise<void> {
-    await reactions()
+  runUntil(until: number, isDone: () => boolean = () => false): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const step = (): void => {
+      try {
+        if (this.#runOn(until, isDone)) resolve()
+        else afterReactions(step)
+      } catch (error) {
+        reject(error)
+      }
+    }
+    afterReactions(step)
+    return promise
+  }
+
+  /** Runs events up to one that promise reactions may follow. Returns whether all is done. */
+  #runOn(until: number, isDone: () => boolean): boolean {
     while (!isDone()) {
       const event = this.#heap[0]
       if (event === undefined || event.at > until) {
         this.now = Math.max(this.now, until)
-        return
+        return true
       }
       this.#pop()
       if (event.isCancelled) continue
       this.now = event.at
       this.executed++
       event.run()
-      await reactions()
+      if (!event.isQuiet) return false
     }
+    return true
+  }
+
+  #schedule(delayMs: number, run: () => void, isQuiet: boolean): ScheduledEvent {
+    const at = this.now + Math.max(0, delayMs)
+    const event = { at, order: this.#order++, run, isQuiet, isCancelled: false }
+    this.#push(event)
+    return event
   }
 
   #push(event: ScheduledEvent): void {
@@ -81,7 +108,9 @@ function isBefore(a: ScheduledEvent, b: ScheduledEvent): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order)
 }
 
-/** Resolves when no promise reaction is left to run. */
-function reactions(): Promise<void> {
-  return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)))
+const resolved = Promise.resolve()
+
+/** Calls `next` when no promise reaction is left to run. */
+function afterReactions(next: () => void): void {
+  void resolved.then(() => process.nextTick(next))
 }

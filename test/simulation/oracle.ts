@@ -2,16 +2,14 @@
  * What the logs of the simulated broker must say once everything is counted. The recount is that of `src/verify`, which shares no
  * code with the engine.
  */
-import {
-  type ChangelogPartition,
-  emptyChangelogPartition,
-  foldChangelog,
-} from '../../src/verify/changelog.ts'
-import { compare, comparedTimes } from '../../src/verify/compare.ts'
+import { Changelog } from '../../src/verify/changelog.ts'
+import { compare } from '../../src/verify/compare.ts'
 import { DeadLetters } from '../../src/verify/dead-letters.ts'
+import { Differences } from '../../src/verify/differences.ts'
+import { Ledger } from '../../src/verify/ledger.ts'
 import { readAnswer } from '../../src/verify/read-committed.ts'
 import type { KafkaRecord } from '../../src/verify/record-batch.ts'
-import { type RecountRules, startRecount } from '../../src/verify/recount.ts'
+import { Recount, type RecountRules } from '../../src/verify/recount.ts'
 import { Table } from '../../src/verify/table.ts'
 import type { SimulatedBroker } from './broker/simulated-broker.ts'
 
@@ -53,42 +51,44 @@ export async function judge(options: OracleOptions): Promise<Verdict> {
   const { broker, appId, inputTopic, outputTopic, dlqTopic, rules } = options
   const differences: string[] = []
 
-  const table = new Table()
-  await readTopic(broker, outputTopic, (record, partition) => table.add(record, partition))
-  const changelog: ChangelogPartition[] = broker.topics
-    .partitionsOf(`${appId}-counts-changelog`)
-    .map(() => emptyChangelogPartition())
-  await readTopic(broker, `${appId}-counts-changelog`, (record, partition) => {
-    const state = changelog[partition]
-    if (state !== undefined) foldChangelog(state, record, inputTopic)
+  const found = new Differences()
+  const ledger = new Ledger({
+    windowCount: rules.windows.length,
+    partitionCount: broker.topics.partitionsOf(`${appId}-counts-changelog`).length,
   })
+  const table = new Table(ledger, rules, found)
+  await readTopic(broker, outputTopic, (record, partition) => table.add(record, partition))
+  const changelog = new Changelog(ledger)
+  await readTopic(broker, `${appId}-counts-changelog`, (record, partition) =>
+    changelog.add(record, partition),
+  )
+  changelog.finish(rules)
 
   const ends = broker.topics.partitionsOf(inputTopic).map(({ log }) => log.end)
-  const deadLetters = new DeadLetters(
-    inputTopic,
-    ends.map(() => 0),
-    ends,
-  )
-  await readTopic(broker, dlqTopic, (record, partition) => deadLetters.add(record, partition))
-  const { recount, add } = startRecount({
-    rules,
-    timesOf: comparedTimes(changelog, table),
+  const deadLetters = new DeadLetters({
+    ...{ inputTopic, ends, differences: found },
+    starts: ends.map(() => 0),
+  })
+  await readTopic(broker, dlqTopic, (record, partition) => deadLetters.survey(record, partition))
+  await readTopic(broker, dlqTopic, (record, partition) => deadLetters.merge(record, partition))
+  const recount = new Recount({
+    ...{ rules, ledger },
+    streamTimes: changelog.partitions.map(({ streamTime }) => streamTime ?? 0),
     // Everything must be counted: where a partition of the changelog has not, its counts differ.
-    counts: () => true,
+    counted: 'everything',
     onInvalid: (record, partition) => deadLetters.addInvalid(record, partition),
   })
   let enriched = 0
   if (options.enrichedTopic !== null) await readTopic(broker, options.enrichedTopic, () => enriched++)
-  await readTopic(broker, inputTopic, (record, partition) => add(record, partition))
+  await readTopic(broker, inputTopic, (record, partition) => recount.add(record, partition))
   deadLetters.finish()
   if (options.enrichedTopic !== null && enriched !== recount.valid)
     differences.push(`${enriched} enriched logins of ${recount.valid}`)
 
-  const compared = compare({ recount, changelog, table, rules, caughtUp: true })
-  for (const difference of [...table.fallen, ...compared.differences, ...deadLetters.differences])
-    differences.push(JSON.stringify(difference))
-  for (const [partition, state] of changelog.entries()) {
-    for (const [source, counted] of state.counted) {
+  const compared = compare({ ledger, changelog, table, rules, caughtUp: true, differences: found })
+  for (const difference of found.first) differences.push(JSON.stringify(difference))
+  for (const [partition, state] of changelog.partitions.entries()) {
+    for (const [source, counted] of state.counted(inputTopic)) {
       const committed = broker.groups.committed(appId, `${inputTopic}/${source}`)?.offset ?? 0
       if (counted > committed)
         differences.push(

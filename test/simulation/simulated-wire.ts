@@ -178,7 +178,7 @@ export class Connection {
     }
     this.#lastArrivalAt = Math.max(this.#lastArrivalAt, arrivesAt)
     if (this.#lastArrivalAt >= this.#isDeafFrom) return
-    queue.after(this.#lastArrivalAt - queue.now, () => this.#arrive(call))
+    queue.afterQuietly(this.#lastArrivalAt - queue.now, () => this.#arrive(call))
   }
 
   /** The connection is gone: whatever is under way on it has an unknown outcome. */

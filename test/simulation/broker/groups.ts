@@ -113,7 +113,7 @@ export class GroupCoordinator {
   /** A new id, with which its member must come back in time. */
   #pendingId(group: Group, sessionTimeoutMs: number): string {
     const newId = `member-${this.#random.id()}`
-    const expiry = this.#queue.after(sessionTimeoutMs, () => {
+    const expiry = this.#queue.afterQuietly(sessionTimeoutMs, () => {
       group.pendingIds.delete(newId)
       this.#completeJoinIfAll(group)
     })
@@ -253,6 +253,8 @@ export class GroupCoordinator {
       memberId,
       errorCode: group === undefined ? k.UNKNOWN_MEMBER_ID : this.#leaveOne(group, memberId, instanceId),
     }))
+    // Not before all are out: nobody is given a generation that ends in the same breath.
+    if (group !== undefined && answers.some(({ errorCode }) => errorCode === k.NONE)) this.#goOn(group)
     return { errorCode: k.NONE, members: answers }
   }
 
@@ -261,14 +263,13 @@ export class GroupCoordinator {
     if (pending !== undefined) {
       pending.isCancelled = true
       group.pendingIds.delete(memberId)
-      this.#completeJoinIfAll(group)
       return k.NONE
     }
     const byInstance = instanceId === null ? undefined : group.statics.get(instanceId)
     const leaving = memberId === '' ? byInstance : memberId
     if (leaving === undefined) return k.UNKNOWN_MEMBER_ID
     const problem = checkMember(group, leaving, instanceId)
-    if (problem === k.NONE) this.#remove(group, group.members.get(leaving) as Member)
+    if (problem === k.NONE) this.#takeOut(group, group.members.get(leaving) as Member)
     return problem
   }
 
@@ -385,13 +386,24 @@ export class GroupCoordinator {
 
   #heard(group: Group, member: Member): void {
     if (member.session !== null) member.session.isCancelled = true
-    member.session = this.#queue.after(member.sessionTimeoutMs, () => {
+    member.session = this.#queue.afterQuietly(member.sessionTimeoutMs, () => {
       if (group.members.get(member.memberId) === member && member.joining === null)
         this.#remove(group, member)
     })
   }
 
   #remove(group: Group, member: Member): void {
+    this.#takeOut(group, member)
+    this.#goOn(group)
+  }
+
+  /** Somebody has gone: those who are left rebalance. */
+  #goOn(group: Group): void {
+    if (group.state === 'PreparingRebalance') this.#completeJoinIfAll(group)
+    else if (group.state !== 'Empty') this.#prepareRebalance(group)
+  }
+
+  #takeOut(group: Group, member: Member): void {
     if (member.session !== null) member.session.isCancelled = true
     group.members.delete(member.memberId)
     if (member.instanceId !== null) group.statics.delete(member.instanceId)
@@ -399,10 +411,9 @@ export class GroupCoordinator {
       const joined = [...group.members.values()].find(({ joining }) => joining !== null)
       group.leaderId = (joined ?? [...group.members.values()][0])?.memberId ?? null
     }
-    member.joining?.(noJoin(k.UNKNOWN_MEMBER_ID, member.memberId))
+    // It is told so without its id.
+    member.joining?.(noJoin(k.UNKNOWN_MEMBER_ID, ''))
     member.syncing?.({ errorCode: k.UNKNOWN_MEMBER_ID, assignment: nothing })
-    if (group.state === 'PreparingRebalance') this.#completeJoinIfAll(group)
-    else this.#prepareRebalance(group)
   }
 
   #prepareRebalance(group: Group): void {
@@ -414,17 +425,20 @@ export class GroupCoordinator {
       syncing({ errorCode: k.REBALANCE_IN_PROGRESS, assignment: nothing })
     }
     if (group.syncTimer !== null) group.syncTimer.isCancelled = true
-    group.isInitialDelay = group.state === 'Empty' && this.#settings.initialRebalanceDelayMs > 0
+    const isInitial = group.state === 'Empty'
+    group.isInitialDelay = isInitial && this.#settings.initialRebalanceDelayMs > 0
     group.state = 'PreparingRebalance'
     this.#startRebalanceTimer(group)
-    this.#completeJoinIfAll(group)
+    // The first rebalance waits for its delay alone, not for those who have been told to come back with an id.
+    if (isInitial && !group.isInitialDelay) this.#completeJoin(group)
+    else this.#completeJoinIfAll(group)
   }
 
   #startRebalanceTimer(group: Group): void {
     if (group.rebalanceTimer !== null) group.rebalanceTimer.isCancelled = true
     const longest = Math.max(0, ...[...group.members.values()].map((member) => member.rebalanceTimeoutMs))
     const delayMs = group.isInitialDelay ? this.#settings.initialRebalanceDelayMs : longest
-    group.rebalanceTimer = this.#queue.after(delayMs, () => {
+    group.rebalanceTimer = this.#queue.afterQuietly(delayMs, () => {
       group.isInitialDelay = false
       this.#completeJoin(group)
     })
@@ -476,7 +490,7 @@ export class GroupCoordinator {
   /** Whoever has joined must also ask for its part. */
   #startSyncTimer(group: Group): void {
     const longest = Math.max(...[...group.members.values()].map((member) => member.rebalanceTimeoutMs))
-    group.syncTimer = this.#queue.after(longest, () => {
+    group.syncTimer = this.#queue.afterQuietly(longest, () => {
       if (group.state !== 'CompletingRebalance') return
       const late = [...group.members.values()].filter(({ syncing }) => syncing === null)
       for (const member of late) {

@@ -254,19 +254,27 @@ export class SimulatedBroker {
 
   #commitOffsets(nodeId: number, request: Request<'TxnOffsetCommit'>): Answer<'TxnOffsetCommit'> {
     const { groupId } = request
+    const isThere = ({ topic, partition }: { topic: string; partition: number }) =>
+      this.topics.partition(topic, partition) !== null
+    const partitions = request.partitions.filter(isThere)
+    // The transaction is asked first, then the group.
     const errorCode =
       this.#coordinating(nodeId, 0, groupId) ||
-      this.groups.checkCommit(request) ||
-      this.transactions.verify(request, `group ${groupId}`)
-    if (errorCode === k.NONE) {
-      const offsets = request.partitions.map(
+      this.transactions.verify(request, `group ${groupId}`) ||
+      this.groups.checkCommit(request)
+    if (errorCode === k.NONE && partitions.length > 0) {
+      const offsets = partitions.map(
         ({ topic, partition, offset, metadata }) =>
           [partitionName(topic, partition), { offset, metadata }] as const,
       )
       this.groups.addPendingOffsets(groupId, request.producerId, new Map(offsets))
     }
     return {
-      partitions: request.partitions.map(({ topic, partition }) => ({ topic, partition, errorCode })),
+      partitions: request.partitions.map(({ topic, partition }) => ({
+        topic,
+        partition,
+        errorCode: isThere({ topic, partition }) ? errorCode : k.UNKNOWN_TOPIC_OR_PARTITION,
+      })),
     }
   }
 
@@ -274,7 +282,9 @@ export class SimulatedBroker {
     return {
       partitions: partitions.map(({ topic, partition, batch }) => {
         const answer = this.#append(nodeId, transactionalId, topic, partition, batch)
-        return { topic, partition, logStartOffset: 0, ...answer }
+        const isWritten = answer.errorCode === k.NONE
+        const logStartOffset = this.topics.partition(topic, partition)?.log.logStart ?? -1
+        return { topic, partition, ...answer, logStartOffset: isWritten ? logStartOffset : -1 }
       }),
     }
   }
@@ -301,21 +311,24 @@ export class SimulatedBroker {
   }
 
   #fetch(nodeId: number, request: Request<'Fetch'>, respond: Respond<'Fetch'>): void {
-    const now = this.#fetched(nodeId, request)
+    const unknown = request.partitions.filter(
+      ({ topic, partition }) => this.topics.partition(topic, partition) === null,
+    ).length
+    const now = this.#fetched(nodeId, request, unknown === request.partitions.length ? 0 : unknown)
     if (now.isWorthAnswering || request.maxWaitMs === 0) {
       respond(now.answer)
       return
     }
     const keys = new Set(request.partitions.map(({ topic, partition }) => partitionName(topic, partition)))
     const complete = (isTimeout: boolean): void => {
-      const later = this.#fetched(nodeId, request)
+      const later = this.#fetched(nodeId, request, unknown)
       if (!isTimeout && !later.isWorthAnswering) return
       timeout.isCancelled = true
       for (const key of keys) this.#heldFetches.get(key)?.delete(held)
       respond(later.answer)
     }
     const held: HeldFetch = { keys, complete: () => complete(false) }
-    const timeout = this.#queue.after(request.maxWaitMs, () => complete(true))
+    const timeout = this.#queue.afterQuietly(request.maxWaitMs, () => complete(true))
     for (const key of keys) {
       const others = this.#heldFetches.get(key)
       if (others === undefined) this.#heldFetches.set(key, new Set([held]))
@@ -323,18 +336,22 @@ export class SimulatedBroker {
     }
   }
 
+  /** Records and errors are worth an answer, but for partitions that did not exist from the start if others do. */
   #fetched(
     nodeId: number,
     { partitions, maxBytes }: Request<'Fetch'>,
+    unknownFromTheStart: number,
   ): { isWorthAnswering: boolean; answer: Answer<'Fetch'> } {
     let left = maxBytes
     let isEmpty = true
     let isWorthAnswering = false
+    let unknown = 0
     const answers = partitions.map(({ topic, partition, offset, maxBytes: ofPartition }) => {
       const log = this.#led(nodeId, topic, partition)
       const isOutside = typeof log !== 'number' && (offset < log.logStart || offset > log.end)
       if (typeof log === 'number' || isOutside) {
-        isWorthAnswering = true
+        if (log === k.UNKNOWN_TOPIC_OR_PARTITION) unknown++
+        else isWorthAnswering = true
         return {
           topic,
           partition,
@@ -349,6 +366,8 @@ export class SimulatedBroker {
       const { records, abortedTransactions } = log.read(offset, Math.min(left, ofPartition), isEmpty)
       left = Math.max(0, left - records.length)
       if (records.length > 0) isEmpty = false
+      // Who asks for what is not stable yet is not kept waiting.
+      if (offset > log.lastStable) isWorthAnswering = true
       return {
         topic,
         partition,
@@ -361,7 +380,7 @@ export class SimulatedBroker {
       }
     })
     return {
-      isWorthAnswering: isWorthAnswering || !isEmpty,
+      isWorthAnswering: isWorthAnswering || !isEmpty || unknown > unknownFromTheStart,
       answer: { errorCode: k.NONE, partitions: answers },
     }
   }

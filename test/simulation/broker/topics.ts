@@ -112,7 +112,11 @@ export class Topics {
   }
 
   delete(name: string): number {
-    return this.#topics.delete(name) ? k.NONE : k.UNKNOWN_TOPIC_OR_PARTITION
+    const found = this.#topics.get(name)
+    if (found === undefined) return k.UNKNOWN_TOPIC_OR_PARTITION
+    this.#topics.delete(name)
+    for (const { log } of found.partitions) this.#onMove(log)
+    return k.NONE
   }
 
   describe(topic: string): Apis['DescribeConfigs']['answer'] {

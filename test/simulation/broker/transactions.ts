@@ -36,6 +36,9 @@ interface Producer {
   readonly producerEpoch: number
 }
 
+/** As a broker has it that nobody has configured. */
+const longestTimeoutMs = 900_000
+
 /** Ends the transaction at one of its partitions or groups. */
 export type Participant = (end: { producerId: bigint; producerEpoch: number; commit: boolean }) => void
 
@@ -61,6 +64,7 @@ export class TransactionCoordinator {
 
   initProducerId(transactionalId: string, timeoutMs: number) {
     const refused = (errorCode: number) => ({ errorCode, producerId: -1n, producerEpoch: -1 })
+    if (timeoutMs <= 0 || timeoutMs > longestTimeoutMs) return refused(k.INVALID_TRANSACTION_TIMEOUT)
     const known = this.#transactions.get(transactionalId)
     if (known === undefined) {
       const producerId = this.#nextProducerId++
@@ -157,7 +161,7 @@ export class TransactionCoordinator {
   #startTimeout(transaction: Transaction): void {
     const { timeoutCheckMs } = this.#settings
     const delayMs = transaction.timeoutMs + this.#random.between(0, timeoutCheckMs)
-    transaction.timeout = this.#queue.after(delayMs, () => {
+    transaction.timeout = this.#queue.afterQuietly(delayMs, () => {
       if (transaction.state !== 'ongoing') return
       transaction.epoch++
       this.#prepare(transaction, false)
@@ -174,7 +178,7 @@ export class TransactionCoordinator {
     }
     completeWhenDone()
     for (const participant of transaction.participants.values()) {
-      this.#queue.after(this.#random.between(0, this.#settings.markerDelayMs), () => {
+      this.#queue.afterQuietly(this.#random.between(0, this.#settings.markerDelayMs), () => {
         participant(end)
         left--
         completeWhenDone()
