@@ -98,6 +98,7 @@ export class ConsumerGroupMember implements GroupMember {
   }
 
   wasLost(): boolean {
+    if (this.heartbeats.hasExpired()) this.lose('session timed out')
     return this.lost
   }
 

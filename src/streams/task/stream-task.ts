@@ -112,7 +112,7 @@ export class StreamTask {
     const { topology, observer } = this.#environment
     observer.takeOverStep?.(this.id, 1)
     // 2.
-    const producer = await fenceOldOwner(this.#environment, `${topology.applicationId}-${this.id}`)
+    const producer = await fenceOldOwner(this.#environment, this.id, `${topology.applicationId}-${this.id}`)
     observer.takeOverStep?.(this.id, 2)
     try {
       // 3. to 5.

@@ -183,11 +183,16 @@ async function restore(
   observer.restored?.(taskId, { restoredRecords, durationMs: clock.monotonic() - startedAt })
 }
 
-/** Step 2: a new producer for the task, which has fenced all before it. */
+/** Step 2: a new producer for the task, which has fenced all before it. Throws TASK_MIGRATED, and fences nobody, if the task is others'. */
 export async function fenceOldOwner(
   environment: TaskEnvironment,
+  taskId: string,
   transactionalId: string,
 ): Promise<TransactionalProducer> {
+  // A process may have stood still for longer than the session since it was given the task.
+  if (environment.member.wasLost()) {
+    throw new CodedError('TASK_MIGRATED', { operation: 'fence the old owner', task: taskId })
+  }
   const producer = environment.kafka.producer({
     transactionalId,
     transactionTimeoutMs: environment.settings.transactionTimeoutMs,

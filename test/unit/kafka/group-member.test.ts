@@ -200,6 +200,14 @@ describe('a group member', () => {
     expect(it.rejoinReason()).toBe('session timed out')
   })
 
+  it('says after a stand-still that its partitions may be lost, whatever it is asked first', async () => {
+    const { clock, member: it } = member()
+    await it.join()
+    expect(it.wasLost()).toBe(false)
+    clock.stall(10_001)
+    expect(it.wasLost()).toBe(true)
+  })
+
   it('counts its session from when a heartbeat was sent, not from when its answer was read', async () => {
     const { wire, clock, member: it } = member()
     await it.join()
