@@ -82,6 +82,7 @@ async function zombieRound(
   console.log(`${settings.CRASH_AT_STEP ?? 'random'}: back after ${backMs} ms`)
   expect(backMs).toBeLessThanOrEqual(backLimitMs)
   expectNotCommitted(zombie, zombie.log.slice(lastLine, zombie.log.indexOf(back)))
+  expectNotFenced(zombie, other, wokenAt)
   const { figures } = await scene.expectExact(1)
   for (const instance of [zombie, other]) {
     expect(wipes(instance), instance.tail()).toEqual([])
@@ -97,6 +98,16 @@ function expectNotCommitted(zombie: Instance, lines: readonly LogLine[]): void {
   if (stop === undefined || stop.step === 'commit:4') return
   const committed = lines.filter(({ msg, task }) => msg === 'Committed' && task === stop.task)
   expect(committed).toEqual([])
+}
+
+/** Who was stopped before it fenced the old owner of a task must not fence the new one. */
+function expectNotFenced(zombie: Instance, other: Instance, wokenAt: number): void {
+  const [stop] = zombie.lines('Crash point reached')
+  if (stop === undefined) return
+  const fenced = other.log.filter(
+    ({ time, task, code }) => time >= wokenAt && task === stop.task && code === 'PRODUCER_FENCED',
+  )
+  expect(fenced).toEqual([])
 }
 
 function isAssignment(message: string): boolean {
