@@ -1,10 +1,16 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
-import { runKafkaTool } from '../../src/local-kafka/index.ts'
+import { afterEach, expect } from 'vitest'
+import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
-import { killAllInstances } from '../support/instance.ts'
+import { storeOf } from '../support/damage.ts'
+import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
+import { type Instance, killAllInstances } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
+import { ProgressWatch } from '../support/progress.ts'
+
+const row = 'state directory deleted'
+const counts = { short: 1, long: 10 } as const
 
 let application: Application
 
@@ -13,140 +19,59 @@ afterEach(async () => {
   await application.close()
 })
 
-/** An application that has counted some logins and stopped. */
-async function countedApplication(name: string, settings: Record<string, string> = {}) {
-  application = new Application(name, settings)
+faultRounds(row, 'while nothing runs', { taste: 1, ...counts }, async (round) => {
+  const { logins } = await counting(round, async (instance) => {
+    await (round.random.chance(0.5) ? instance.kill() : instance.stop())
+    rmSync(join(application.stateDir, application.config.appId), { recursive: true })
+  })
+  return { logins, faults: 1, stalledMs: 0 }
+})
+
+faultRounds(row, 'one store of it, while nothing runs', counts, async (round) => {
+  const { logins } = await counting(round, async (instance) => {
+    await (round.random.chance(0.5) ? instance.kill() : instance.stop())
+    rmSync(storeOf(application, '1_0'), { recursive: true })
+  })
+  return { logins, faults: 1, stalledMs: 0 }
+})
+
+// What is open goes on as it is; a new file cannot be made. It ends with an error, or with the next signal.
+faultRounds(row, 'under a running instance', counts, async (round) => {
+  const { logins, stalledMs } = await counting(round, async (instance) => {
+    rmSync(join(application.stateDir, application.config.appId), { recursive: true })
+    await systemClock.sleep(2000 * round.random.next())
+    await (round.random.chance(0.5) ? instance.kill() : instance.stop())
+  })
+  return { logins, faults: 1, stalledMs }
+})
+
+/** An instance under load, the fault, and another instance that restores what is gone and counts everything. */
+async function counting(
+  { seed, random }: Round,
+  inflict: (instance: Instance) => Promise<void>,
+): Promise<Pick<Figures, 'logins' | 'stalledMs'>> {
+  application = new Application('state-deleted')
   await application.createInput(2)
-  const logins = await application.produceLogins(10_000)
-  const instance = application.start()
-  await expectExact(application, countOf(logins))
-  expect(await instance.stop()).toBe(0)
-  return logins
-}
-
-/** The error code with which a start ends. */
-async function refusal(settings: Record<string, string> = {}): Promise<string> {
-  const instance = application.start(settings)
-  expect(await instance.exited, instance.tail()).toBe(1)
-  const error = instance.log.findLast(({ code }) => code !== undefined)
-  return `${String(error?.msg)}`
-}
-
-test('a deleted state directory is restored whole from the changelog', async () => {
-  const logins = await countedApplication('deleted-state')
-  rmSync(join(application.stateDir, application.config.appId), { recursive: true })
-  const more = await application.produceLogins(5000, { seed: 2 })
-  const instance = application.start()
-  await expectExact(application, countOf([...logins, ...more]))
-  const restored = instance
-    .lines('Store restored')
-    .reduce((sum, line) => sum + Number(line.restoredRecords), 0)
-  expect(restored).toBeGreaterThan(0)
-  expect(await instance.stop()).toBe(0)
-})
-
-test('a clean restart restores nothing', async () => {
-  await countedApplication('clean-restart')
-  const instance = application.start()
-  await instance.line('restored', ({ msg }) => msg === 'Store restored')
-  await application.counted()
-  for (const line of instance.lines('Store restored')) expect(line.restoredRecords).toBe(0)
-  expect(await instance.stop()).toBe(0)
-})
-
-test('changed dimensions over existing state are refused, by name and with what to do', async () => {
-  await countedApplication('fingerprint')
-  const message = await refusal({ DIMENSIONS: 'locale,device_type' })
-  expect(message).toContain('FINGERPRINT_MISMATCH')
-  expect(message).toContain('DIMENSIONS is locale,device_type')
-  expect(message).toContain('reset')
-})
-
-test('an instance with other settings does not disturb a running group', async () => {
-  const logins = await countedApplication('fingerprint-running')
-  const instance = application.start()
-  await instance.line('tasks assigned', ({ msg }) => msg === 'Tasks assigned')
-  expect(await refusal({ ROLLING_PANES: '30' })).toContain('FINGERPRINT_MISMATCH')
-  const more = await application.produceLogins(5000, { seed: 3 })
-  await expectExact(application, countOf([...logins, ...more]))
-  expect(instance.lines('Tasks assigned')).toHaveLength(1)
-})
-
-test('a second process in the same state directory takes a slot of its own', async () => {
-  const logins = await countedApplication('two-slots')
   const first = application.start()
-  await first.line('tasks assigned', ({ msg }) => msg === 'Tasks assigned')
-  const second = application.start()
-  await second.line(
-    'tasks assigned',
-    ({ msg, assigned }) => msg === 'Tasks assigned' && (assigned as string[]).length > 0,
-  )
-  const more = await application.produceLogins(5000, { seed: 4 })
-  await expectExact(application, countOf([...logins, ...more]))
-  expect(await first.stop()).toBe(0)
-  expect(await second.stop()).toBe(0)
-})
-
-test('offsets that the group has lost stop the start', async () => {
-  await countedApplication('offset-lost')
-  // What Kafka does when a group has been without members for offsets.retention.minutes.
-  await application.kafka.admin.deleteGroup(application.config.appId)
-  expect(await refusal()).toContain('OFFSET_LOST')
-})
-
-test('an offset that something else has moved back stops the start, with the offset to put back', async () => {
-  await countedApplication('offset-moved')
-  const { appId, inputTopic, brokers } = application.config
-  const group = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand'
-  const which = ['--bootstrap-server', brokers.join(','), '--group', appId, '--topic', `${inputTopic}:0`]
-  const moved = await runKafkaTool(group, [...which, '--reset-offsets', '--to-offset', '7', '--execute'])
-  expect(moved.exitCode, moved.stderr).toBe(0)
-  const message = await refusal()
-  expect(message).toContain('OFFSET_MISMATCH')
-  expect(message).toMatch(/committed offset is 7; the state has counted up to \d{4}/)
-})
-
-test('a recreated input topic stops the start', async () => {
-  await countedApplication('recreated')
-  await application.kafka.admin.deleteTopics([application.config.inputTopic])
-  await application.createInput(2)
-  await application.produceLogins(20_000, { seed: 5 })
-  expect(await refusal()).toContain('TOPIC_RECREATED')
-})
-
-test('a missing input topic stops the start', async () => {
-  application = new Application('no-input')
-  expect(await refusal()).toContain('TOPIC_MISSING')
-})
-
-test('a table topic of the wrong clean-up policy is refused, with what was found and what is expected', async () => {
-  application = new Application('wrong-policy')
-  await application.createInput(2)
-  await application.kafka.admin.createTopics([
-    {
-      name: application.config.outputTopic,
-      partitionCount: 2,
-      replicationFactor: -1,
-      config: { 'cleanup.policy': 'delete' },
-    },
-  ])
-  const message = await refusal()
-  expect(message).toContain('TOPIC_MISMATCH')
-  expect(message).toContain(application.config.outputTopic)
-  expect(message).toContain('cleanup.policy=delete')
-  expect(message).toContain('cleanup.policy=compact')
-})
-
-test('a table topic of the wrong partition count is refused', async () => {
-  application = new Application('wrong-partitions')
-  await application.createInput(2)
-  await application.kafka.admin.createTopics([
-    {
-      name: application.config.outputTopic,
-      partitionCount: 3,
-      replicationFactor: -1,
-      config: { 'cleanup.policy': 'compact' },
-    },
-  ])
-  expect(await refusal()).toContain('TOPIC_MISMATCH')
-})
+  const logins = await application.produceLogins(10_000, { seed })
+  const watch = new ProgressWatch(application)
+  const producing = application.produceLogins(10_000, { seed: seed + 1, batch: 500, pauseMs: 100 })
+  // Awaited after what may fail before.
+  producing.catch(() => undefined)
+  for (const task of ['1_0', '1_1']) {
+    await first.line('a commit', (line) => line.msg === 'Committed' && line.task === task)
+  }
+  await systemClock.sleep(1000 * random.next())
+  await inflict(first)
+  const next = application.start()
+  // Without its instance id it is somebody new: after a kill the group waits for the old one until the session times out.
+  for (const task of ['1_0', '1_1']) {
+    await next.line('restored', (line) => line.msg === 'Store restored' && line.task === task)
+  }
+  logins.push(...(await producing), ...(await application.produceLogins(1000, { seed: seed + 2 })))
+  await expectExact(application, countOf(logins))
+  const restored = next.lines('Store restored').map(({ restoredRecords }) => Number(restoredRecords))
+  expect(Math.max(...restored)).toBeGreaterThan(0)
+  expect(await next.stop(), next.tail()).toBe(0)
+  return { logins: logins.length, stalledMs: await watch.end() }
+}
