@@ -1,62 +1,46 @@
 /** The recount against the changelog and the table, key by key. */
-import { type ChangelogPartition, type Counter, rollingOf } from './changelog.ts'
-import { partitionOf } from './partitioner.ts'
-import type { Recount, Recounted, RecountRules } from './recount.ts'
-import type { Difference } from './report.ts'
-import type { Table, TableRow } from './table.ts'
+import type { Changelog } from './changelog.ts'
+import type { Differences } from './differences.ts'
+import { field, type Ledger, rolling } from './ledger.ts'
+import type { RecountRules } from './recount.ts'
+import type { Place } from './report.ts'
+import type { Table } from './table.ts'
 
 export interface Compared {
-  readonly differences: readonly Difference[]
-  /** How many of them records that are gone from the input's start could explain. */
-  readonly explainable: number
   readonly keys: number
   readonly staleRows: number
 }
 
 export interface ComparedParts {
-  readonly recount: Recount
-  readonly changelog: readonly ChangelogPartition[]
+  /** With the recount, the changelog and the table in it. */
+  readonly ledger: Ledger
+  readonly changelog: Changelog
   readonly table: Table
   readonly rules: RecountRules
   readonly caughtUp: boolean
+  readonly differences: Differences
 }
 
-/** The row of a key that says what the changelog says; the last one if there is none such. */
-export function matchingRow(rows: readonly TableRow[], counter: Counter | undefined): TableRow | undefined {
-  return rows.findLast(({ count }) => count === counter?.count) ?? rows.at(-1)
-}
-
-/** Times for which `compare` needs the rolling counts of a key: those of the changelog's meta record, and of the row. */
-export function comparedTimes(
-  changelog: readonly ChangelogPartition[],
-  table: Table,
-): (key: string) => readonly [streamTime: number, asOf: number] {
-  const known = new Map<string, readonly [number, number]>()
-  return (key) => {
-    const found = known.get(key)
-    if (found !== undefined) return found
-    const partition = changelog[partitionOf(Buffer.from(key), changelog.length)]
-    const streamTime = partition?.streamTime ?? 0
-    const row = matchingRow(table.rows.get(key) ?? [], partition?.counters.get(key))
-    const times = [streamTime, row === undefined ? streamTime : Date.parse(row.as_of)] as const
-    known.set(key, times)
-    return times
-  }
-}
-
+/** Tells what differs to `differences`. */
 export function compare(parts: ComparedParts): Compared {
+  const { ledger, changelog, table, differences } = parts
+  changelog.misplaced.tell(differences)
+  table.misplaced.tell(differences)
   const comparison = new Comparison(parts)
-  const { recount, changelog, table } = parts
-  const keys = new Set([...recount.keys.keys(), ...table.rows.keys()])
-  for (const { counters } of changelog) for (const key of counters.keys()) keys.add(key)
-  for (const key of keys) comparison.compareKey(key)
-  const { differences, explainable, staleRows } = comparison
-  return { differences, explainable, staleRows, keys: keys.size }
+  for (const index of ledger.keys.keys()) comparison.compareKey(index)
+  const { keys, staleRows } = comparison
+  return { keys, staleRows }
+}
+
+interface At {
+  readonly where: 'changelog' | 'table'
+  readonly key: string
+  readonly partition: number
+  readonly records: readonly Place[]
 }
 
 class Comparison {
-  readonly differences: Difference[] = []
-  explainable = 0
+  keys = 0
   staleRows = 0
   readonly #parts: ComparedParts
 
@@ -64,117 +48,91 @@ class Comparison {
     this.#parts = parts
   }
 
-  compareKey(key: string): void {
-    const { recount, changelog, table } = this.#parts
-    const partition = partitionOf(Buffer.from(key), changelog.length)
-    const recounted = recount.keys.get(key)
-    for (const [other, { counters }] of changelog.entries())
-      if (other !== partition && counters.has(key))
-        this.#differ({
-          where: 'changelog',
-          what: 'partition',
-          key,
-          partition,
-          expected: partition,
-          found: other,
-        })
-    const counter = changelog[partition]?.counters.get(key)
-    this.#compareCounter(key, partition, recounted, counter)
-
-    const rows = table.rows.get(key) ?? []
-    const rowPartition = table.partitions.get(key) ?? partition
-    if (rowPartition !== partition)
-      this.#differ({
-        where: 'table',
-        what: 'partition',
-        key,
-        partition,
-        expected: partition,
-        found: rowPartition,
-      })
-    const row = matchingRow(rows, counter)
-    this.#compareRow(key, partition, recounted, counter, row)
+  compareKey(index: number): void {
+    const get = (at: number) => this.#parts.ledger.get(index, at)
+    const [isRecounted, hasCounter, hasRow] = [field.count, field.counterPlace, field.rowPlace].map(
+      (at) => get(at) > 0,
+    )
+    if (!(isRecounted || hasCounter || hasRow)) return
+    this.keys++
+    this.#compareCounter(index)
+    this.#compareRow(index)
   }
 
   /** The changelog must say what the recount says. */
-  #compareCounter(
-    key: string,
-    partition: number,
-    recounted: Recounted | undefined,
-    counter: Counter | undefined,
-  ): void {
-    const { rules, changelog } = this.#parts
-    const at = { where: 'changelog', key, partition } as const
-    this.#atLeast({ ...at, what: 'count', expected: recounted?.count ?? 0, found: counter?.count ?? 0 })
-    if (recounted === undefined || counter === undefined) return
-    this.#compareSeen(at, recounted, counter.firstSeen, counter.lastSeen)
-    const streamTime = changelog[partition]?.streamTime ?? 0
-    const rolling = rollingOf(counter, streamTime, rules.windows, rules.panes)
-    this.#compareRolling(at, recounted.rolling[0] ?? {}, rolling)
+  #compareCounter(index: number): void {
+    const get = (at: number) => this.#parts.ledger.get(index, at)
+    const place = get(field.counterPlace)
+    const at = this.#at('changelog', index, place)
+    const [expected, found] = [get(field.count), place === 0 ? 0 : get(field.counterCount)]
+    this.#atLeast(at, 'count', expected, found)
+    if (expected === 0 || place === 0) return
+    this.#compareSeen(at, index, get(field.counterFirstSeen), get(field.counterLastSeen))
+    this.#compareRolling(at, index, rolling.final, rolling.counter)
   }
 
   /** The row must say what the changelog says, and as of its own time what the recount says. */
-  #compareRow(
-    key: string,
-    partition: number,
-    recounted: Recounted | undefined,
-    counter: Counter | undefined,
-    row: TableRow | undefined,
-  ): void {
-    const at = { where: 'table', key, partition } as const
-    if (row?.count !== counter?.count)
-      this.#differ({ ...at, what: 'count', expected: counter?.count ?? 0, found: row?.count ?? 0 })
-    if (recounted === undefined || row === undefined) return
-    for (const what of ['dimension', 'value'] as const)
-      if (row[what] !== recounted[what])
-        this.#differ({ ...at, what, expected: recounted[what], found: row[what] })
-    this.#compareSeen(at, recounted, Date.parse(row.first_seen), Date.parse(row.last_seen))
-    this.#compareRolling(at, recounted.rolling[1] ?? {}, row.rolling)
-    const final = recounted.rolling[0] ?? {}
-    if (this.#parts.caughtUp && Object.keys(final).some((name) => final[name] !== row.rolling[name]))
-      this.staleRows++
+  #compareRow(index: number): void {
+    const { ledger, table, rules, caughtUp, differences } = this.#parts
+    const get = (field: number) => ledger.get(index, field)
+    const place = get(field.rowPlace)
+    const at = this.#at('table', index, place === 0 ? get(field.tombstonePlace) : place)
+    const expected = get(field.counterPlace) === 0 ? 0 : get(field.counterCount)
+    const found = place === 0 ? 0 : get(field.rowCount)
+    if (expected !== found) differences.add({ ...at, what: 'count', expected, found: orNull(found) })
+    for (const oddity of table.oddities.get(index) ?? []) differences.add({ ...at, ...oddity })
+    if (get(field.count) === 0 || place === 0 || Number.isNaN(found)) return
+    this.#compareSeen(at, index, get(field.rowFirstSeen), get(field.rowLastSeen))
+    this.#compareRolling(at, index, rolling.asOfRow, rolling.row)
+    const isStale = (_: unknown, window: number) =>
+      get(ledger.rollingAt(rolling.final, window)) !== get(ledger.rollingAt(rolling.row, window))
+    if (caughtUp && rules.windows.some(isStale)) this.staleRows++
   }
 
-  #compareSeen(
-    at: Pick<Difference, 'where' | 'key' | 'partition'>,
-    recounted: Recounted,
-    firstSeen: number,
-    lastSeen: number,
-  ): void {
-    const { firstSeen: first, lastSeen: last } = recounted
+  #at(where: At['where'], index: number, place: number): At {
+    const { ledger } = this.#parts
+    const partition = ledger.get(index, field.partition)
+    const records = place === 0 ? [] : [{ partition, offset: place - 1 }]
+    return { where, key: ledger.keys[index] ?? '', partition, records }
+  }
+
+  #compareSeen(at: At, index: number, firstSeen: number, lastSeen: number): void {
+    const { ledger, differences } = this.#parts
+    const first = ledger.get(index, field.firstSeen)
+    const last = ledger.get(index, field.lastSeen)
     if (firstSeen !== first)
-      this.#differ(
+      differences.add(
         { ...at, what: 'first_seen', expected: iso(first), found: iso(firstSeen) },
         firstSeen < first,
       )
     if (lastSeen !== last)
-      this.#differ({ ...at, what: 'last_seen', expected: iso(last), found: iso(lastSeen) }, lastSeen > last)
+      differences.add(
+        { ...at, what: 'last_seen', expected: iso(last), found: iso(lastSeen) },
+        lastSeen > last,
+      )
   }
 
-  #compareRolling(
-    at: Pick<Difference, 'where' | 'key' | 'partition'>,
-    expected: Readonly<Record<string, number>>,
-    found: Readonly<Record<string, number>>,
-  ): void {
-    for (const name of new Set([...Object.keys(expected), ...Object.keys(found)]))
-      this.#atLeast({
-        ...at,
-        what: `rolling.${name}`,
-        expected: expected[name] ?? null,
-        found: found[name] ?? null,
-      })
+  #compareRolling(at: At, index: number, expected: number, found: number): void {
+    const { ledger, rules } = this.#parts
+    for (const [window, { name }] of rules.windows.entries())
+      this.#atLeast(
+        at,
+        `rolling.${name}`,
+        ledger.get(index, ledger.rollingAt(expected, window)),
+        ledger.get(index, ledger.rollingAt(found, window)),
+      )
   }
 
   /** Where logins are missing in the recount because they are gone, more is found than expected. */
-  #atLeast(difference: Difference & { expected: number | null; found: number | null }): void {
-    const { expected, found } = difference
-    if (expected !== found) this.#differ(difference, (found ?? -1) > (expected ?? 0))
+  #atLeast(at: At, what: string, expected: number, found: number): void {
+    if (expected !== found)
+      this.#parts.differences.add({ ...at, what, expected, found: orNull(found) }, found > expected)
   }
+}
 
-  #differ(difference: Difference, explainable = false): void {
-    this.differences.push(difference)
-    if (explainable) this.explainable++
-  }
+/** Not a number: the record does not say. */
+function orNull(count: number): number | null {
+  return Number.isNaN(count) ? null : count
 }
 
 function iso(time: number): string {

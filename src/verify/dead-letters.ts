@@ -1,84 +1,197 @@
-/** The dead letters against the invalid records of the input: each once, with its bytes unchanged. */
+/**
+ * The dead letters against the invalid records of the input: each once, with its bytes unchanged, in the partition of the
+ * record. A processor writes them in the order of the input, so they can be merged with it, and none needs to be kept:
+ *
+ *  1. survey: all letters are read once, only to find those that are out of order (a second run, another partition, a
+ *     foreign writer); these alone are kept, by the place in the input that they name;
+ *  2. merge: letters are read again, partition by partition, next to the input; those in order wait no longer than until
+ *     the input has passed their place;
+ *  3. what is left has no invalid record.
+ */
 import { createHash } from 'node:crypto'
+import type { Differences } from './differences.ts'
 import type { KafkaRecord } from './record-batch.ts'
-import type { Difference } from './report.ts'
+import type { Place } from './report.ts'
 
 interface DeadLetter {
+  /** The place in the input that it names. */
+  readonly source: Place
   readonly digest: string
-  readonly partition: number
   readonly isCut: boolean
-  times: number
+  /** The letter's own place. */
+  readonly place: Place
+}
+
+export interface DeadLetterOptions {
+  readonly inputTopic: string
+  /**
+   * Only records of the input from `starts` on and below `ends`, by partition, are looked at: what is before is gone, and what
+   * is beyond the committed offsets may still change.
+   */
+  readonly starts: readonly number[]
+  readonly ends: readonly number[]
+  readonly differences: Differences
+  /** Letters out of order that are kept; those beyond are only counted. */
+  readonly mostStrays?: number
 }
 
 export class DeadLetters {
   expected = 0
   found = 0
-  readonly differences: Difference[] = []
-  /** By place in the input, `<partition>:<offset>`. What is left at the end has no invalid record. */
-  readonly #letters = new Map<string, DeadLetter>()
-  readonly #inputTopic: string
-  readonly #starts: readonly number[]
-  readonly #ends: readonly number[]
+  /** Letters out of order that were too many to be looked at one by one. */
+  untold = 0
+  readonly #options: DeadLetterOptions
+  readonly #order: Order[] = [new Order(), new Order()]
+  /** Letters out of order, by `<partition>:<offset>` of the place they name. */
+  readonly #strays = new Map<string, DeadLetter[]>()
+  #strayCount = 0
+  /** Letters in order that the input has not passed yet, by partition. */
+  readonly #waiting = new Map<number, DeadLetter[]>()
 
-  /**
-   * Only records of the input from `starts` on and below `ends`, by partition, are looked at: what is before is gone, and what
-   * is beyond the committed offsets may still change.
-   */
-  constructor(inputTopic: string, starts: readonly number[], ends: readonly number[]) {
-    this.#inputTopic = inputTopic
-    this.#starts = starts
-    this.#ends = ends
+  constructor(options: DeadLetterOptions) {
+    this.#options = options
   }
 
-  /** A record of the dead-letter topic. */
-  add(record: KafkaRecord, partition: number): void {
-    const header = (name: string): string | undefined =>
-      record.headers.findLast(([found]) => found === name)?.[1]?.toString()
-    const source = Number(header('source.partition'))
-    const offset = Number(header('source.offset'))
-    if (header('source.topic') !== this.#inputTopic || !this.#isInRange(source, offset)) return
+  /** 1. A record of the dead-letter topic. */
+  survey(record: KafkaRecord, partition: number): void {
+    const source = this.#sourceOf(record)
+    if (source === null) return
     this.found++
-    const place = `${source}:${offset}`
-    const known = this.#letters.get(place)
-    if (known !== undefined) known.times++
-    else {
-      const isCut = header('error.truncated') !== undefined
-      this.#letters.set(place, { digest: digestOf(record), partition, isCut, times: 1 })
+    if (this.#isInOrder(0, source, partition)) return
+    if (++this.#strayCount > (this.#options.mostStrays ?? 100_000)) {
+      this.untold++
+      return
     }
+    const name = nameOf(source)
+    const letters = this.#strays.get(name) ?? []
+    this.#strays.set(name, letters)
+    letters.push(letterOf(record, partition, source))
   }
 
-  /** An invalid record of the input. All dead letters must have been added before. */
+  /** 2. The same records again, in the same order. */
+  merge(record: KafkaRecord, partition: number): void {
+    const source = this.#sourceOf(record)
+    if (source === null || !this.#isInOrder(1, source, partition)) return
+    const waiting = this.#waiting.get(partition) ?? []
+    this.#waiting.set(partition, waiting)
+    waiting.push(letterOf(record, partition, source))
+  }
+
+  /** Whether letters have been merged beyond an offset of the input, so that it can be passed. */
+  isMergedBeyond(partition: number, offset: number): boolean {
+    return (this.#waiting.get(partition)?.at(-1)?.source.offset ?? -1) > offset
+  }
+
+  /** 2. An invalid record of the input. The letters up to its place must have been merged before. */
   addInvalid(record: KafkaRecord, partition: number): void {
-    if (!this.#isInRange(partition, record.offset)) return
+    const source = { partition, offset: record.offset }
+    if (!this.#isInRange(source)) return
     this.expected++
-    const key = `${partition}:${record.offset}`
-    const letter = this.#letters.get(key)
-    this.#letters.delete(key)
-    if (letter?.times !== 1) this.#differ('times', key, partition, 1, letter?.times ?? 0)
+    const waiting = this.#waiting.get(partition) ?? []
+    this.#pass(waiting, record.offset)
+    const strays = this.#takeStrays(source)
+    const letters =
+      waiting[0]?.source.offset === record.offset ? [...waiting.splice(0, 1), ...strays] : strays
+    const [letter] = letters
+    if (letters.length !== 1) this.#differ('times', source, letters, 1, letters.length)
     if (letter === undefined) return
-    if (letter.partition !== partition) this.#differ('partition', key, partition, partition, letter.partition)
-    if (!letter.isCut && letter.digest !== digestOf(record))
-      this.#differ('bytes', key, partition, digestOf(record), letter.digest)
+    if (letter.place.partition !== partition)
+      this.#differ('partition', source, [letter], partition, letter.place.partition)
+    const digest = digestOf(record)
+    if (!letter.isCut && letter.digest !== digest)
+      this.#differ('bytes', source, [letter], digest, letter.digest)
   }
 
-  /** To be called when the whole input has been read: no letter may be left over. */
+  /** 3. To be called when the whole input has been read: no letter may be left over. */
   finish(): void {
-    for (const [key, { times, partition }] of this.#letters) this.#differ('times', key, partition, 0, times)
+    for (const waiting of this.#waiting.values()) this.#pass(waiting, Number.POSITIVE_INFINITY)
+    for (const letters of this.#strays.values()) this.#differAsLeftOver(letters)
+    this.#strays.clear()
+    this.#options.differences.addUntold({ where: 'dead letters', what: 'order' }, this.untold)
   }
 
-  #isInRange(partition: number, offset: number): boolean {
-    return offset >= (this.#starts[partition] ?? 0) && offset < (this.#ends[partition] ?? 0)
+  /** Letters for places below an offset are left over: no invalid record was there. */
+  #pass(waiting: DeadLetter[], offset: number): void {
+    let passed = 0
+    while ((waiting[passed]?.source.offset ?? Number.POSITIVE_INFINITY) < offset) passed++
+    for (const letter of waiting.splice(0, passed))
+      this.#differAsLeftOver([letter, ...this.#takeStrays(letter.source)])
+  }
+
+  #differAsLeftOver(letters: readonly DeadLetter[]): void {
+    const source = letters[0]?.source
+    if (source !== undefined) this.#differ('times', source, letters, 0, letters.length)
+  }
+
+  #takeStrays(source: Place): readonly DeadLetter[] {
+    if (this.#strays.size === 0) return []
+    const name = nameOf(source)
+    const letters = this.#strays.get(name) ?? []
+    this.#strays.delete(name)
+    return letters
+  }
+
+  #isInOrder(reading: 0 | 1, source: Place, partition: number): boolean {
+    return source.partition === partition && this.#order[reading]?.isNext(source) === true
+  }
+
+  /** The place in the input that a letter names; null where it is none to be looked at. */
+  #sourceOf(record: KafkaRecord): Place | null {
+    if (headerOf(record, 'source.topic') !== this.#options.inputTopic) return null
+    const source = {
+      partition: Number(headerOf(record, 'source.partition')),
+      offset: Number(headerOf(record, 'source.offset')),
+    }
+    return this.#isInRange(source) ? source : null
+  }
+
+  #isInRange({ partition, offset }: Place): boolean {
+    const { starts, ends } = this.#options
+    return offset >= (starts[partition] ?? 0) && offset < (ends[partition] ?? 0)
   }
 
   #differ(
     what: string,
-    key: string,
-    partition: number,
+    source: Place,
+    letters: readonly DeadLetter[],
     expected: number | string,
     found: number | string,
   ): void {
-    this.differences.push({ where: 'dead letters', what, key, partition, expected, found })
+    const records = letters.map(({ place }) => place)
+    const { partition } = source
+    this.#options.differences.add({
+      ...{ where: 'dead letters', what, key: nameOf(source), partition, expected, found, records },
+    })
   }
+}
+
+/** Knows for each partition how far the letters in order have come. */
+class Order {
+  readonly #last = new Map<number, number>()
+
+  isNext({ partition, offset }: Place): boolean {
+    if (offset <= (this.#last.get(partition) ?? -1)) return false
+    this.#last.set(partition, offset)
+    return true
+  }
+}
+
+function letterOf(record: KafkaRecord, partition: number, source: Place): DeadLetter {
+  return {
+    source,
+    digest: digestOf(record),
+    isCut: headerOf(record, 'error.truncated') !== undefined,
+    place: { partition, offset: record.offset },
+  }
+}
+
+/** The processor's own headers come last, whatever the record had. */
+function headerOf(record: KafkaRecord, name: string): string | undefined {
+  return record.headers.findLast(([found]) => found === name)?.[1]?.toString()
+}
+
+function nameOf({ partition, offset }: Place): string {
+  return `${partition}:${offset}`
 }
 
 function digestOf({ key, value }: KafkaRecord): string {

@@ -9,6 +9,7 @@ import type { SASLOptions } from 'kafkajs'
 import { CodedError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import { decodeFetchAnswer, type FetchedPartition } from './fetch-answer.ts'
+import { decodeTopicIdAnswer, metadataApi, topicIdRequest, topicIdVersion } from './topic-id.ts'
 
 export interface KafkaConnection {
   /** host:port of the brokers to start from. */
@@ -21,6 +22,8 @@ export interface KafkaConnection {
 export interface KafkaReader {
   /** Null where there is no such topic. */
   partitionCount(topic: string): Promise<number | null>
+  /** As Kafka writes it; null where the topic, or a broker that is too old, has none. */
+  topicId(topic: string): Promise<string | null>
   /** By partition: first offset, end of the log, or last stable offset (both exclusive). */
   offsets(topic: string, which: 'earliest' | 'highWatermark' | 'lastStable'): Promise<number[]>
   /** By partition: the group's committed offset, or null. */
@@ -47,14 +50,13 @@ interface Broker {
     groupId: string
     topics: { topic: string; partitions: { partition: number }[] }[]
   }): Promise<{ responses: { partitions: PartitionOffset[] }[] }>
+  /** By number of the API. */
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null
   readonly connectionPool: {
-    send(exchange: {
+    send<Answer>(exchange: {
       request: unknown
-      response: {
-        decode(payload: Buffer): Promise<FetchedPartition>
-        parse(answer: FetchedPartition): unknown
-      }
-    }): Promise<FetchedPartition>
+      response: { decode(payload: Buffer): Promise<Answer>; parse(answer: Answer): unknown }
+    }): Promise<Answer>
   }
 }
 
@@ -133,6 +135,20 @@ class ClusterReader implements KafkaReader {
         throw error
       }
       return this.#cluster.findTopicPartitionMetadata(topic).length
+    })
+  }
+
+  async topicId(topic: string): Promise<string | null> {
+    await this.#existing(topic)
+    return this.#retrying('Metadata', { topic }, async () => {
+      const broker = await this.#leaderOf(topic, 0)
+      if ((broker.versions?.[metadataApi]?.maxVersion ?? 0) < topicIdVersion) return null
+      const { errorCode, topicId } = await broker.connectionPool.send({
+        request: topicIdRequest(topic),
+        response: { decode: async (payload) => decodeTopicIdAnswer(payload), parse: (decoded) => decoded },
+      })
+      if (errorCode !== 0) throw new BrokerRefusal(errorCode)
+      return topicId
     })
   }
 
@@ -246,7 +262,7 @@ class ClusterReader implements KafkaReader {
 const offsetOutOfRange = 1
 const authorizationErrors = [29, 30, 31]
 
-/** An error code in a Fetch answer. */
+/** An error code in an answer that is not kafkajs's own. */
 class BrokerRefusal extends Error {
   readonly errorCode: number
 

@@ -1,4 +1,5 @@
 /** What a login is and what it counts for, by the plain rules of the contract ("Input record", "Table row"). */
+import { isUtf8 } from 'node:buffer'
 import type { KafkaRecord } from './record-batch.ts'
 
 export interface Dimension {
@@ -28,22 +29,21 @@ export interface Login {
 
 const earliest = Date.parse('2000-01-01T00:00:00Z')
 const longestFieldBytes = 256
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The login in a record, or null where the record is not a valid one. */
 export function readLogin(record: Pick<KafkaRecord, 'value' | 'timestamp'>, rules: Rules): Login | null {
-  const object = readObject(record.value)
-  if (object === null) return null
-  const userId = object.get('user_id')
+  const fieldOf = readObject(record.value)
+  if (fieldOf === null) return null
+  const userId = fieldOf('user_id')
   if (typeof userId !== 'string' || userId === '') return null
-  const seconds = readSeconds(object.get('timestamp'))
+  const seconds = readSeconds(fieldOf('timestamp'))
   // The nearest microsecond, cut to milliseconds: 1.001 s is 1001 ms, although the binary fraction is below.
   const eventTime = Math.floor(Math.round(seconds * 1_000_000) / 1000)
   // Not a number fails both comparisons.
   if (!(eventTime >= earliest && eventTime <= record.timestamp + rules.maxClockSkewMs)) return null
   const rows: Row[] = [{ key: 'total', dimension: 'total', value: 'total' }]
   for (const { name, fields } of rules.dimensions) {
-    const values = fields.map((field) => readField(object.get(field)))
+    const values = fields.map((field) => readField(fieldOf(field)))
     if (values.includes(null)) return null
     const key = `${name}:${values.map((value) => encode(value ?? '')).join('+')}`
     rows.push({ key, dimension: name, value: values.join('+') })
@@ -51,16 +51,16 @@ export function readLogin(record: Pick<KafkaRecord, 'value' | 'timestamp'>, rule
   return { eventTime, rows }
 }
 
-/** A map, because a JSON object may have a field called `__proto__` or `constructor`. */
-function readObject(value: Buffer | null): Map<string, unknown> | null {
-  if (value === null) return null
+/** The fields of the object, its own only: `constructor` is no field of one that has none. */
+function readObject(value: Buffer | null): ((field: string) => unknown) | null {
+  if (value === null || !isUtf8(value)) return null
   try {
-    const parsed: unknown = JSON.parse(strictUtf8.decode(value))
+    const parsed: unknown = JSON.parse(value.toString())
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return null
-    return new Map(Object.entries(parsed))
+    const fields = parsed as Readonly<Record<string, unknown>>
+    return (field) => (Object.hasOwn(fields, field) ? fields[field] : undefined)
   } catch (error) {
-    // A SyntaxError of JSON.parse, or the TypeError of the decoder: not JSON in UTF-8.
-    if (error instanceof SyntaxError || error instanceof TypeError) return null
+    if (error instanceof SyntaxError) return null
     throw error
   }
 }

@@ -41,6 +41,7 @@ const frameBytes = 12
 const headerBytes = 61
 const crcAt = 17
 const attributesAt = 21
+const lastOffsetDeltaAt = 23
 
 /** The whole batches at the start of `bytes`; a cut-off one at its end is left out. Throws CORRUPT_BATCH. */
 export function* readBatches(bytes: Buffer): Generator<RecordBatch> {
@@ -50,6 +51,23 @@ export function* readBatches(bytes: Buffer): Generator<RecordBatch> {
     yield readBatch(bytes.subarray(start, end))
     start = end
   }
+}
+
+/** Where to read on behind the whole batches of `bytes`; no less than `position`. They are not checked yet. */
+export function endOfBatches(bytes: Buffer, position: number): number {
+  let end = position
+  for (let start = 0; start + frameBytes <= bytes.length; ) {
+    const next = start + frameBytes + bytes.readInt32BE(start + 8)
+    if (next > bytes.length) return end
+    // Whoever reads this batch will say what is wrong with it.
+    if (next < start + headerBytes) return Math.max(end, position + 1)
+    end = Math.max(
+      end,
+      Number(bytes.readBigInt64BE(start)) + bytes.readInt32BE(start + lastOffsetDeltaAt) + 1,
+    )
+    start = next
+  }
+  return end
 }
 
 function readBatch(batch: Buffer): RecordBatch {
@@ -63,7 +81,7 @@ function readBatch(batch: Buffer): RecordBatch {
   if (compression === undefined) throw corrupt(baseOffset, 'Its compression is unknown.')
   return {
     baseOffset,
-    lastOffset: baseOffset + batch.readInt32BE(23),
+    lastOffset: baseOffset + batch.readInt32BE(lastOffsetDeltaAt),
     producerId: batch.readBigInt64BE(43),
     isTransactional: (attributes & 0b1_0000) !== 0,
     isControl: (attributes & 0b10_0000) !== 0,

@@ -1,4 +1,5 @@
-/** The naive recount: one record after the other, one entry per key in a Map. */
+/** The naive recount: one record after the other, each added to the entries of its keys in the ledger. */
+import { field, type Ledger, rolling } from './ledger.ts'
 import { type Rules, readLogin } from './login.ts'
 import type { KafkaRecord } from './record-batch.ts'
 
@@ -13,30 +14,14 @@ export interface RecountRules extends Rules {
   readonly panes: number
 }
 
-/** What the recount finds for one key. */
-export interface Recounted {
-  readonly dimension: string
-  readonly value: string
-  count: number
-  /** Event times, in milliseconds since the epoch. */
-  firstSeen: number
-  lastSeen: number
-  /** By point of time, in the order of `timesOf`: logins of each window, by its name, as of that time. */
-  readonly rolling: Record<string, number>[]
-}
-
-export interface Recount {
-  readonly keys: Map<string, Recounted>
-  valid: number
-  invalid: number
-}
-
 export interface RecountOptions {
   readonly rules: RecountRules
-  /** The points of time, in milliseconds, for which the rolling counts of a key are wanted. */
-  timesOf(key: string): readonly number[]
-  /** Whether the login at this place belongs into the count of this key. */
-  counts(key: string, partition: number, offset: number): boolean
+  /** Knows the rows of the table, as of whose times the rolling counts are wanted. */
+  readonly ledger: Ledger
+  /** By partition of the changelog: the final stream time, in milliseconds. */
+  readonly streamTimes: readonly number[]
+  /** By partition of the changelog: up to which offset (exclusive) it has counted a partition of the input. */
+  readonly counted: readonly ReadonlyMap<number, number>[] | 'everything'
   /** Told of every record that is not a valid login. */
   onInvalid?(record: KafkaRecord, partition: number): void
 }
@@ -44,52 +29,88 @@ export interface RecountOptions {
 /** Where pane(asOf) - panes < pane(eventTime) <= pane(asOf). */
 export function isInWindow(eventTime: number, asOf: number, window: Window, panes: number): boolean {
   const paneMs = window.durationMs / panes
-  const pane = Math.floor(eventTime / paneMs)
-  const last = Math.floor(asOf / paneMs)
+  return isPaneIn(Math.floor(eventTime / paneMs), Math.floor(asOf / paneMs), panes)
+}
+
+function isPaneIn(pane: number, last: number, panes: number): boolean {
   return last - panes < pane && pane <= last
 }
 
-/** Returns an empty recount and the function that adds a record of the input to it. */
-export function startRecount(options: RecountOptions): {
-  readonly recount: Recount
-  add(record: KafkaRecord, partition: number): void
-} {
-  const { rules } = options
-  const recount: Recount = { keys: new Map(), valid: 0, invalid: 0 }
-  return {
-    recount,
-    add(record, partition) {
-      const login = readLogin(record, rules)
-      if (login === null) {
-        recount.invalid++
-        options.onInvalid?.(record, partition)
-        return
-      }
-      recount.valid++
-      for (const { key, dimension, value } of login.rows) {
-        if (!options.counts(key, partition, record.offset)) continue
-        let found = recount.keys.get(key)
-        if (found === undefined) {
-          const zeros = () => Object.fromEntries(rules.windows.map(({ name }) => [name, 0]))
-          const rolling = options.timesOf(key).map(zeros)
-          found = { dimension, value, count: 0, firstSeen: Infinity, lastSeen: -Infinity, rolling }
-          recount.keys.set(key, found)
-        }
-        addLogin(found, login.eventTime, options.timesOf(key), rules)
-      }
-    },
+export class Recount {
+  valid = 0
+  invalid = 0
+  readonly #options: RecountOptions
+  readonly #paneMs: readonly number[]
+  /** By partition of the changelog and window: the pane of the final stream time. */
+  readonly #lastPanes: readonly (readonly number[])[]
+  /** Of the login at hand, by window. */
+  readonly #panes: number[]
+
+  constructor(options: RecountOptions) {
+    this.#options = options
+    const { windows, panes } = options.rules
+    this.#paneMs = windows.map(({ durationMs }) => durationMs / panes)
+    this.#lastPanes = options.streamTimes.map((time) =>
+      this.#paneMs.map((paneMs) => Math.floor(time / paneMs)),
+    )
+    this.#panes = windows.map(() => 0)
+  }
+
+  add(record: KafkaRecord, partition: number): void {
+    const { rules, onInvalid } = this.#options
+    const login = readLogin(record, rules)
+    if (login === null) {
+      this.invalid++
+      onInvalid?.(record, partition)
+      return
+    }
+    this.valid++
+    const { eventTime, rows } = login
+    for (const [window, paneMs] of this.#paneMs.entries())
+      this.#panes[window] = Math.floor(eventTime / paneMs)
+    for (const { key } of rows) {
+      const index = this.#entry(key, partition, record.offset)
+      if (index >= 0) this.#count(index, eventTime)
+    }
+  }
+
+  /** The key's entry, made if need be; -1 where the login at this place does not belong into the count. */
+  #entry(key: string, partition: number, offset: number): number {
+    const { ledger } = this.#options
+    const found = ledger.find(key)
+    if (found < 0 && !ledger.holds(key)) return -1
+    const own = found < 0 ? ledger.partitionFor(key) : ledger.get(found, field.partition)
+    if (!this.#isCounted(own, partition, offset)) return -1
+    return found < 0 ? ledger.make(key, own) : found
+  }
+
+  #isCounted(own: number, partition: number, offset: number): boolean {
+    const { counted } = this.#options
+    return counted === 'everything' || offset < (counted[own]?.get(partition) ?? 0)
+  }
+
+  #count(index: number, eventTime: number): void {
+    const { ledger, rules } = this.#options
+    const chunk = ledger.chunk(index)
+    const base = ledger.base(index)
+    const count = (chunk[base + field.count] ?? 0) + 1
+    chunk[base + field.count] = count
+    if (count === 1 || eventTime < (chunk[base + field.firstSeen] ?? 0))
+      chunk[base + field.firstSeen] = eventTime
+    if (count === 1 || eventTime > (chunk[base + field.lastSeen] ?? 0))
+      chunk[base + field.lastSeen] = eventTime
+    const lastPanes = this.#lastPanes[chunk[base + field.partition] ?? 0]
+    const asOf = chunk[base + field.rowPlace] === 0 ? null : (chunk[base + field.rowAsOf] ?? 0)
+    for (let window = 0; window < this.#panes.length; window++) {
+      const pane = this.#panes[window] ?? 0
+      if (isPaneIn(pane, lastPanes?.[window] ?? 0, rules.panes))
+        addOne(chunk, base + ledger.rollingAt(rolling.final, window))
+      if (asOf !== null && isPaneIn(pane, Math.floor(asOf / (this.#paneMs[window] ?? 1)), rules.panes))
+        addOne(chunk, base + ledger.rollingAt(rolling.asOfRow, window))
+    }
   }
 }
 
-function addLogin(found: Recounted, eventTime: number, times: readonly number[], rules: RecountRules): void {
-  found.count++
-  found.firstSeen = Math.min(found.firstSeen, eventTime)
-  found.lastSeen = Math.max(found.lastSeen, eventTime)
-  for (const [index, asOf] of times.entries()) {
-    const rolling = found.rolling[index]
-    if (rolling === undefined) continue
-    for (const window of rules.windows)
-      if (isInWindow(eventTime, asOf, window, rules.panes))
-        rolling[window.name] = (rolling[window.name] ?? 0) + 1
-  }
+function addOne(chunk: Float64Array, at: number): void {
+  chunk[at] = (chunk[at] ?? 0) + 1
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { decodeCounter, rollingOf } from '../../../src/verify/changelog.ts'
+import { field, isInPass, Ledger, rolling, TooManyKeys } from '../../../src/verify/ledger.ts'
 import { readLogin } from '../../../src/verify/login.ts'
 import { murmur2, partitionOf } from '../../../src/verify/partitioner.ts'
-import { isInWindow, startRecount } from '../../../src/verify/recount.ts'
+import { isInWindow, Recount } from '../../../src/verify/recount.ts'
 
 const rules = {
   dimensions: [
@@ -128,34 +129,66 @@ describe('isInWindow', () => {
   })
 })
 
-describe('startRecount', () => {
+describe('Recount', () => {
+  const record = (offset: number, value: string) => ({
+    ...{ offset, timestamp: now, key: null, headers: [], value: Buffer.from(value) },
+  })
+
   it('counts each key as far as told, as of the times told', () => {
-    const { recount, add } = startRecount({
-      rules,
-      timesOf: () => [now, now + 60_000],
-      counts: (key, _partition, offset) => key === 'total' || offset < 1,
+    const ledger = new Ledger({ windowCount: 1, partitionCount: 2 })
+    const [ofTotal, ofLocale] = ['total', 'locale:RU'].map((key) => ledger.partitionFor(key))
+    expect(ofTotal).not.toBe(ofLocale)
+    const total = ledger.entry('total')
+    ledger.set(total, field.rowPlace, 1)
+    ledger.set(total, field.rowAsOf, now + 60_000)
+    const ends = [new Map(), new Map()]
+    ends[ofTotal!] = new Map([[0, 9]])
+    ends[ofLocale!] = new Map([[0, 1]])
+    const invalid: number[] = []
+    const recount = new Recount({
+      ...{ rules: { ...rules, dimensions: rules.dimensions.slice(0, 1) }, ledger },
+      ...{ streamTimes: [now, now], counted: ends },
+      onInvalid: ({ offset }) => invalid.push(offset),
     })
-    const record = (offset: number, value: string) => ({
-      offset,
-      timestamp: now,
-      key: null,
-      headers: [],
-      value: Buffer.from(value),
-    })
-    add(record(0, JSON.stringify(good)), 0)
-    add(record(1, JSON.stringify({ ...good, timestamp: 1_694_479_550 })), 0)
-    add(record(2, 'rubbish'), 0)
-    add(record(3, JSON.stringify({ ...good, timestamp: 1_694_479_401 })), 0)
-    expect(recount).toMatchObject({ valid: 3, invalid: 1 })
-    expect(recount.keys.get('total')).toEqual({
-      dimension: 'total',
-      value: 'total',
-      count: 3,
-      firstSeen: now - 150_000,
-      lastSeen: now,
-      rolling: [{ '1m': 2 }, { '1m': 0 }],
-    })
-    expect(recount.keys.get('locale:RU')?.count).toBe(1)
+    recount.add(record(0, JSON.stringify(good)), 0)
+    recount.add(record(1, JSON.stringify({ ...good, timestamp: 1_694_479_550 })), 0)
+    recount.add(record(2, 'rubbish'), 0)
+    recount.add(record(3, JSON.stringify({ ...good, timestamp: 1_694_479_401 })), 0)
+    recount.add(record(0, JSON.stringify(good)), 1)
+    expect(recount).toMatchObject({ valid: 4, invalid: 1 })
+    expect(invalid).toEqual([2])
+    expect(ledger.get(total, field.count)).toBe(3)
+    expect(ledger.get(total, field.firstSeen)).toBe(now - 150_000)
+    expect(ledger.get(total, field.lastSeen)).toBe(now)
+    expect(ledger.get(total, ledger.rollingAt(rolling.final, 0))).toBe(2)
+    expect(ledger.get(total, ledger.rollingAt(rolling.asOfRow, 0))).toBe(0)
+    expect(ledger.get(ledger.find('locale:RU'), field.count)).toBe(1)
+  })
+
+  it('makes no entry for a key whose logins are all beyond the cut', () => {
+    const ledger = new Ledger({ windowCount: 1, partitionCount: 1 })
+    const recount = new Recount({ rules, ledger, streamTimes: [now], counted: [new Map()] })
+    recount.add(record(0, JSON.stringify(good)), 0)
+    expect(recount.valid).toBe(1)
+    expect(ledger.keys).toEqual([])
+  })
+
+  it('looks at each key in exactly one of several passes, and at no more keys than it may', () => {
+    const seen: string[] = []
+    for (const pass of [0, 1, 2]) {
+      const holds = (key: string) => isInPass(key, pass, 3)
+      const ledger = new Ledger({ windowCount: 1, partitionCount: 1, holds })
+      const recount = new Recount({ rules, ledger, streamTimes: [now], counted: 'everything' })
+      for (let user = 0; user < 300; user++)
+        recount.add(record(user, JSON.stringify({ ...good, locale: `L${user}` })), 0)
+      expect(ledger.keys.length).toBeGreaterThan(100)
+      seen.push(...ledger.keys)
+    }
+    expect(new Set(seen).size).toBe(601)
+    expect(seen).toHaveLength(601)
+    const small = new Ledger({ windowCount: 1, partitionCount: 1, mostKeys: 2 })
+    for (const key of ['a', 'b', 'a']) small.entry(key)
+    expect(() => small.entry('c')).toThrow(TooManyKeys)
   })
 })
 
