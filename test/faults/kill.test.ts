@@ -6,37 +6,34 @@ import { type Figures, faultRounds, type Round } from '../support/fault-rounds.t
 import { haveTasks, type Instance, type LogLine, wipes } from '../support/instance.ts'
 import { UnderLoad } from '../support/under-load.ts'
 
-/** The limit of the table is 2 s on two cores that do nothing else; the rest is for machines that do. */
-const goingAgainLimitMs = 2 * 2000
-const killsPerRound = 5
-const settings = { SESSION_TIMEOUT_MS: '45000' }
-
+/** The limit of the table, kept on two cores that do nothing else; for machines that do, twice as much is allowed. */
+const goingAgainLimitMs = 2000
 /**
  * Whatever the machine is busy with delays the start of a process, too: where that alone takes long, the limit is this many
  * times as long.
  */
 const goingAgainToStart = 4
+/** Longer than any limit: nobody may have to wait for it. */
+const settings = { SESSION_TIMEOUT_MS: '45000' }
+const killsPerRound = 5
 
 afterEach(() => UnderLoad.close())
 
-/**
- * How long the processes that came after a kill took to their first commit. Those that were killed before it are left out. The
- * session time-out is longer than any limit: nobody may have to wait for it.
- */
-async function expectGoingAgain(restarted: readonly Instance[]): Promise<void> {
+/** Time for the processes that came after a kill to their first commit. Those that were killed before it are left out. */
+async function expectGoingAgain(restarted: readonly Instance[]): Promise<NonNullable<Figures['outcomes']>> {
   const going = restarted.filter(({ isRunning, log }) => isRunning || log.some(isCommit))
   const times: string[] = []
+  let inTime = 0
   for (const instance of going) {
-    const [startMs, goingMs] = [
-      await instance.afterMs('start', () => true),
-      await instance.afterMs('commit', isCommit),
-    ]
+    const startMs = await instance.afterMs('its first line', () => true)
+    const goingMs = await instance.afterMs('its first commit', isCommit)
     times.push(`${goingMs} (${startMs})`)
-    expect(goingMs, instance.tail()).toBeLessThanOrEqual(
-      Math.max(goingAgainLimitMs, goingAgainToStart * startMs),
-    )
+    if (goingMs <= goingAgainLimitMs) inTime += 1
+    const allowedMs = Math.max(2 * goingAgainLimitMs, goingAgainToStart * startMs)
+    expect(goingMs, instance.tail()).toBeLessThanOrEqual(allowedMs)
   }
   console.log(`Going again after ms (of these node's own start): ${times.join(', ')}`)
+  return { 'going again within 2 s': inTime, 'going again later': going.length - inTime }
 }
 
 function isCommit({ msg }: LogLine): boolean {
@@ -85,13 +82,13 @@ async function killAtRandom({ random, seed }: Round): Promise<Figures> {
     running[slot] = next
     restarted.push(next)
   }
-  await expectGoingAgain(restarted)
+  const outcomes = await expectGoingAgain(restarted)
   const { report, figures } = await scene.expectExact(killsPerRound)
   expectNoWipes([...running, ...restarted])
   // One commit per task can be missing in the store: at most each key once, never the whole changelog.
   for (const instance of restarted) expect(restoredRecords(instance)).toBeLessThanOrEqual(report.keys)
   for (const instance of running) expect(await instance.stop(), instance.tail()).toBe(0)
-  return figures
+  return { ...figures, outcomes }
 }
 
 const commitSteps = [1, 2, 3, 4, 5].map((step) => `commit:${step}`)
@@ -141,9 +138,9 @@ async function killAtSteps({ random, seed }: Round, task: string, steps: string[
   }
   const survivor = application.start()
   instances.push(survivor)
-  await expectGoingAgain(instances.slice(1))
+  const outcomes = await expectGoingAgain(instances.slice(1))
   const { figures } = await scene.expectExact(steps.length)
   expectNoWipes(instances)
   expect(await survivor.stop(), survivor.tail()).toBe(0)
-  return figures
+  return { ...figures, outcomes }
 }

@@ -8,8 +8,8 @@ import { UnderLoad } from '../support/under-load.ts'
 const row = 'SIGSTOP past the session time-out, SIGCONT (zombie)'
 /** The shortest that a broker allows by default. */
 const sessionTimeoutMs = 6000
-/** The limit of the table is 10 s on two cores that do nothing else; the rest is for machines that do. */
-const backLimitMs = 2 * 10_000
+/** The limit of the table, kept on two cores that do nothing else; for machines that do, twice as much is allowed. */
+const backLimitMs = 10_000
 const taskCount = 4
 
 afterEach(() => UnderLoad.close())
@@ -54,41 +54,42 @@ async function zombieRound(
   scene.watchProgress()
   const zombie = application.start(settings)
   await stopped(zombie, other)
-  const lastLine = zombie.log.length - 1
+  const lineCount = zombie.log.length
   await other.line('it knows of the zombie', ({ msg, revoked }) => isAssignment(msg) && hasTasks(revoked))
   await haveTasks([other], taskCount)
   // By then the new owner has commits of its own, or is about to make the first.
   await systemClock.sleep(1500 * random.next())
   const wokenAt = systemClock.now()
   zombie.signal('SIGCONT')
-  const comesAfter = (line: LogLine, index: number): boolean => zombie.log.indexOf(line) > index
+  const comesAfter = (line: LogLine, earlier: LogLine): boolean =>
+    line.time >= earlier.time && zombie.log.indexOf(line) > zombie.log.indexOf(earlier)
   // An assignment that it had before it was stopped may be logged only now.
   const lost = await zombie.line(
     'it knows that it is out',
-    (line) => comesAfter(line, lastLine) && line.msg === 'rejoin needed' && line.time >= wokenAt,
-    backLimitMs,
+    ({ msg, time }) => msg === 'rejoin needed' && time >= wokenAt,
+    2 * backLimitMs,
   )
   const back = await zombie.line(
     'it has tasks again',
-    (line) => comesAfter(line, zombie.log.indexOf(lost)) && isAssignment(line.msg) && hasTasks(line.assigned),
-    backLimitMs,
+    (line) => isAssignment(line.msg) && hasTasks(line.assigned) && comesAfter(line, lost),
+    2 * backLimitMs,
   )
   const going = await zombie.line(
     'it commits again',
-    (line) => comesAfter(line, zombie.log.indexOf(back)) && line.msg === 'Committed',
-    backLimitMs,
+    (line) => line.msg === 'Committed' && comesAfter(line, back),
+    2 * backLimitMs,
   )
   const backMs = going.time - wokenAt
   console.log(`${settings.CRASH_AT_STEP ?? 'random'}: back after ${backMs} ms`)
-  expect(backMs).toBeLessThanOrEqual(backLimitMs)
-  expectNotCommitted(zombie, zombie.log.slice(lastLine, zombie.log.indexOf(back)))
+  expect(backMs).toBeLessThanOrEqual(2 * backLimitMs)
+  expectNotCommitted(zombie, zombie.log.slice(lineCount, zombie.log.indexOf(back)))
   expectNotFenced(zombie, other, wokenAt)
   const { figures } = await scene.expectExact(1)
   for (const instance of [zombie, other]) {
     expect(wipes(instance), instance.tail()).toEqual([])
     expect(await instance.stop(), instance.tail()).toBe(0)
   }
-  return figures
+  return { ...figures, outcomes: { [backMs <= backLimitMs ? 'back within 10 s' : 'back later']: 1 } }
 }
 
 /** Between waking and its next assignment it has not committed what it was stopped in. */
