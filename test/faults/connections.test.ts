@@ -201,10 +201,10 @@ const cases: readonly Case[] = [
   {
     name: 'answers dropped, though the broker has done what was asked',
     rounds: { short: 1, long: 1 },
-    pauseMs: [100, 1200],
+    pauseMs: [300, 2500],
     stallLimitMs: 90_000,
     fault: dropAnswer,
-    expectInflicted: ({ plan }) => expect(plan.struckCount).toBeGreaterThan(5),
+    expectInflicted: ({ plan }) => expect(plan.struckCount).toBeGreaterThan(3),
   },
   {
     name: 'EndTxn delayed past its time-out, and delivered then',
@@ -278,19 +278,6 @@ async function run(faultCase: Case, { random, seed, column }: Round) {
   const report = await expectExact(application, expected, 120_000)
   const stalledMs = await watch.end()
 
-  console.log(
-    JSON.stringify({
-      case: faultCase.name,
-      seed,
-      stalledMs,
-      faults,
-      struck: Object.fromEntries(plan.struck),
-      late: proxy.lateAnswers
-        .map(({ afterMs, errorCode }) => `${Math.round(afterMs)}:${errorCode}`)
-        .join(' '),
-      logins: report.logins,
-    }),
-  )
   faultCase.expectInflicted(world, faults)
   if (third !== null) await shuffleMembers()
   for (const instance of instances) instance.signal('SIGTERM')
@@ -298,7 +285,8 @@ async function run(faultCase: Case, { random, seed, column }: Round) {
     expect(await instance.exited, instance.tail()).toBe(0)
     expect(wipes(instance)).toEqual([])
   }
-  expect(stalledMs).toBeLessThan(faultCase.stallLimitMs)
+  const inflicted = JSON.stringify([...plan.struck])
+  expect(stalledMs, `time without progress; ${inflicted}`).toBeLessThan(faultCase.stallLimitMs)
   return {
     logins: report.logins.valid + report.logins.invalid,
     faults: faults + plan.struckCount,
