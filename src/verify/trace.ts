@@ -26,10 +26,12 @@ export interface TraceOptions {
   readonly input: readonly Range[]
   /** Keys, by the partition of the changelog they belong to. */
   readonly keys: ReadonlyMap<number, ReadonlySet<string>>
+  /** Of one partition, kept in one look; fewer where keys are many. */
+  readonly mostCuts?: number
 }
 
-/** Cuts kept in one look, and numbers kept for all cuts and keys. */
-const mostCuts = 4096
+const defaultMostCuts = 4096
+/** Kept for all cuts and keys. */
 const mostNumbers = 4_000_000
 const mostLooks = 3
 const everything: Window = { from: 0, to: Number.POSITIVE_INFINITY }
@@ -68,7 +70,8 @@ async function lookOnce(
 ): Promise<Found[]> {
   const inputPartitions = options.input.length
   const keyCount = [...open.values()].reduce((sum, { keys }) => sum + keys.size, 0)
-  const most = Math.max(16, Math.min(mostCuts, Math.floor(mostNumbers / (keyCount * (inputPartitions + 2)))))
+  const { mostCuts = defaultMostCuts } = options
+  const most = Math.max(2, Math.min(mostCuts, Math.floor(mostNumbers / (keyCount * (inputPartitions + 2)))))
   const cutsOf = new Map<number, readonly Cut[]>()
   const sumsOf = new Map<string, Sums>()
   // 1.

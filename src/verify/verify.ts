@@ -39,7 +39,7 @@ export interface Pass {
 }
 
 /** About 1 GB with four windows. */
-const defaultMostKeys = 2_000_000
+const defaultMostKeys = 1_000_000
 
 /** Throws CodedErrors of Kafka; TOPIC_MISSING; FINGERPRINT_MISMATCH; FORMAT_TOO_NEW; CORRUPT_BATCH. Differences are no error. */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {

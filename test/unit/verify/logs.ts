@@ -1,0 +1,84 @@
+/** A Kafka of a few logs in memory, as the verifier reads it. */
+import { systemClock } from '../../../src/system/clock.ts'
+import { type KafkaReader, type KafkaRecord, readBatches } from '../../../src/verify/index.ts'
+import { makeBatch, makeMarker } from './batches.ts'
+
+const producerId = 7
+
+/** A partition: each batch is a transaction of its own, with its marker behind it. */
+export class Log {
+  /** Of the last one, exclusive. */
+  end = 0
+  #batches: Buffer[] = []
+
+  /** Returns the offset of the first record. */
+  append(records: readonly Pick<KafkaRecord, 'key' | 'value'>[]): number {
+    const baseOffset = this.end
+    this.#batches.push(
+      makeBatch({ baseOffset, producerId, transactional: true, records: records.map(made) }),
+      makeMarker(baseOffset + records.length, producerId, 'commit'),
+    )
+    this.end += records.length + 1
+    return baseOffset
+  }
+
+  /** Removes what has a later record of the same key, below an offset. */
+  async compact(below: number, recordsOf: (batch: Buffer) => Promise<KafkaRecord[]>): Promise<void> {
+    const last = new Map<string, number>()
+    for (const batch of this.#batches)
+      for (const { key, offset } of await recordsOf(batch))
+        if (offset < below && key !== null) last.set(key.toString('latin1'), offset)
+    this.#batches = await Promise.all(
+      this.#batches.map(async (batch) => {
+        const [header] = [...readBatches(batch)]
+        if (header === undefined || header.isControl) return batch
+        const kept = (await recordsOf(batch)).filter(
+          ({ key, offset }) => offset >= below || last.get(key?.toString('latin1') ?? '') === offset,
+        )
+        const { baseOffset, lastOffset } = header
+        const records = kept.map((one) => ({ ...made(one), at: one.offset - baseOffset }))
+        return makeBatch({
+          ...{ baseOffset, producerId, transactional: true, records },
+          lastOffsetDelta: lastOffset - baseOffset,
+        })
+      }),
+    )
+  }
+
+  /** The batches from the one that holds an offset on, up to some bytes, but at least one. */
+  read(offset: number, maxBytes: number): Buffer {
+    const read: Buffer[] = []
+    let bytes = 0
+    for (const batch of this.#batches) {
+      const [header] = [...readBatches(batch)]
+      if ((header?.lastOffset ?? 0) < offset) continue
+      if (read.length > 0 && bytes + batch.length > maxBytes) break
+      read.push(batch)
+      bytes += batch.length
+    }
+    return Buffer.concat(read)
+  }
+}
+
+function made({ key, value }: Pick<KafkaRecord, 'key' | 'value'>) {
+  return { key: key as unknown as string | null, value }
+}
+
+/** Topics by name, each a list of partitions. */
+export function readerOf(topics: Readonly<Record<string, readonly Log[]>>): KafkaReader {
+  return {
+    clock: systemClock,
+    partitionCount: async (topic) => topics[topic]?.length ?? null,
+    topicId: async () => null,
+    offsets: async (topic, which) => topics[topic]!.map(({ end }) => (which === 'earliest' ? 0 : end)),
+    committedOffsets: async (_, topic) => topics[topic]!.map(() => null),
+    fetch: async (topic, partition, offset) => {
+      const log = topics[topic]![partition]!
+      return {
+        ...{ errorCode: 0, logStartOffset: 0, abortedTransactions: [] },
+        ...{ highWatermark: log.end, lastStableOffset: log.end, records: log.read(offset, 2000) },
+      }
+    },
+    close: async () => undefined,
+  }
+}
