@@ -9,38 +9,41 @@ const producerId = 7
 export class Log {
   /** Of the last one, exclusive. */
   end = 0
-  #batches: Buffer[] = []
+  #batches: { readonly bytes: Buffer; readonly lastOffset: number; readonly isControl: boolean }[] = []
 
   /** Returns the offset of the first record. */
   append(records: readonly Pick<KafkaRecord, 'key' | 'value'>[]): number {
     const baseOffset = this.end
+    const marker = baseOffset + records.length
     this.#batches.push(
-      makeBatch({ baseOffset, producerId, transactional: true, records: records.map(made) }),
-      makeMarker(baseOffset + records.length, producerId, 'commit'),
+      {
+        bytes: makeBatch({ baseOffset, producerId, transactional: true, records: records.map(made) }),
+        ...{ lastOffset: marker - 1, isControl: false },
+      },
+      { bytes: makeMarker(marker, producerId, 'commit'), lastOffset: marker, isControl: true },
     )
-    this.end += records.length + 1
+    this.end = marker + 1
     return baseOffset
   }
 
   /** Removes what has a later record of the same key, below an offset. */
   async compact(below: number, recordsOf: (batch: Buffer) => Promise<KafkaRecord[]>): Promise<void> {
     const last = new Map<string, number>()
-    for (const batch of this.#batches)
-      for (const { key, offset } of await recordsOf(batch))
+    for (const { bytes, isControl } of this.#batches)
+      for (const { key, offset } of isControl ? [] : await recordsOf(bytes))
         if (offset < below && key !== null) last.set(key.toString('latin1'), offset)
     this.#batches = await Promise.all(
       this.#batches.map(async (batch) => {
-        const [header] = [...readBatches(batch)]
-        if (header === undefined || header.isControl) return batch
-        const kept = (await recordsOf(batch)).filter(
+        const [header] = batch.isControl ? [] : readBatches(batch.bytes)
+        if (header === undefined) return batch
+        const kept = (await recordsOf(batch.bytes)).filter(
           ({ key, offset }) => offset >= below || last.get(key?.toString('latin1') ?? '') === offset,
         )
         const { baseOffset, lastOffset } = header
         const records = kept.map((one) => ({ ...made(one), at: one.offset - baseOffset }))
-        return makeBatch({
-          ...{ baseOffset, producerId, transactional: true, records },
-          lastOffsetDelta: lastOffset - baseOffset,
-        })
+        const lastOffsetDelta = lastOffset - baseOffset
+        const rest = { baseOffset, producerId, transactional: true, records, lastOffsetDelta }
+        return { ...batch, bytes: makeBatch(rest) }
       }),
     )
   }
@@ -49,9 +52,8 @@ export class Log {
   read(offset: number, maxBytes: number): Buffer {
     const read: Buffer[] = []
     let bytes = 0
-    for (const batch of this.#batches) {
-      const [header] = [...readBatches(batch)]
-      if ((header?.lastOffset ?? 0) < offset) continue
+    for (const { bytes: batch, lastOffset } of this.#batches) {
+      if (lastOffset < offset) continue
       if (read.length > 0 && bytes + batch.length > maxBytes) break
       read.push(batch)
       bytes += batch.length
