@@ -86,7 +86,12 @@ export class GroupCoordinator {
       refuse(k.INVALID_SESSION_TIMEOUT)
       return
     }
-    const group = this.#groups.get(groupId) ?? this.#newGroup(groupId)
+    const known = this.#groups.get(groupId)
+    if (known === undefined && memberId !== '') {
+      refuse(k.UNKNOWN_MEMBER_ID)
+      return
+    }
+    const group = known ?? this.#newGroup(groupId)
     if (group.members.size > 0 && !speaksItsProtocol(group, request)) {
       refuse(k.INCONSISTENT_GROUP_PROTOCOL)
       return
@@ -281,9 +286,12 @@ export class GroupCoordinator {
     instanceId: string | null
   }): number {
     const { generationId, memberId, instanceId } = request
+    const group = this.#groups.get(request.groupId)
+    if (generationId < 0 && (group === undefined || group.state === 'Empty')) return k.NONE
+    if (group === undefined) return k.ILLEGAL_GENERATION
     // As brokers have it: whoever names no member is not checked, since older producers cannot name one.
     if (generationId < 0 && memberId === '' && instanceId === null) return k.NONE
-    return this.#checkGeneration(this.#groups.get(request.groupId), request)
+    return this.#checkGeneration(group, request)
   }
 
   #checkGeneration(

@@ -45,22 +45,37 @@ export class PartitionLog {
   /** Called when a reader may see more. */
   onMove: () => void = () => {}
   readonly #producers = new Map<bigint, ProducerState>()
+  /** Producers about whose transaction the coordinator was asked, and which have not written since. */
+  readonly #asked = new Map<bigint, { epoch: number; lowestSequence: number }>()
 
   constructor(topic: string, partition: number) {
     this.topic = topic
     this.partition = partition
   }
 
-  /** The first offset of the oldest open transaction, or the end. */
+  /** The first offset of the oldest open transaction, or the end; never before what is still there. */
   get lastStable(): number {
     let stable = this.end
     for (const { openSince } of this.#producers.values())
       if (openSince !== null && openSince < stable) stable = openSince
-    return stable
+    return Math.max(stable, this.logStart)
   }
 
-  hasOpenTransaction(producerId: bigint): boolean {
-    return this.#producers.get(producerId)?.openSince != null
+  hasOpenTransaction(producerId: bigint, producerEpoch: number): boolean {
+    const known = this.#producers.get(producerId)
+    return known !== undefined && known.openSince !== null && known.epoch === producerEpoch
+  }
+
+  /**
+   * The coordinator is asked whether a batch is part of a transaction. Until the producer writes, or its transaction ends, no later
+   * batch than the earliest one of those asked about is taken.
+   */
+  ask(producerId: bigint, epoch: number, sequence: number): void {
+    if (epoch < (this.#producers.get(producerId)?.epoch ?? epoch)) return
+    const asked = this.#asked.get(producerId)
+    if (asked === undefined || epoch > asked.epoch)
+      this.#asked.set(producerId, { epoch, lowestSequence: sequence })
+    else if (epoch === asked.epoch) asked.lowestSequence = Math.min(asked.lowestSequence, sequence)
   }
 
   /** Appends a produced batch, unless the producer's state forbids it. Error code 0: written, now or before. */
@@ -75,7 +90,7 @@ export class PartitionLog {
     const batch = placed(bytes, this.end)
     if (batch.producerId >= 0n) {
       const known = this.#producers.get(batch.producerId)
-      const verdict = judge(known, batch)
+      const verdict = judge(known, batch, this.#asked.get(batch.producerId)?.lowestSequence)
       if (verdict.kind === 'refused') return refused(verdict.errorCode)
       if (verdict.kind === 'duplicate') return { errorCode: 0, baseOffset: verdict.baseOffset }
       this.#note(known, batch)
@@ -87,6 +102,7 @@ export class PartitionLog {
   }
 
   #note(known: ProducerState | undefined, batch: StoredBatch): void {
+    this.#asked.delete(batch.producerId)
     const isSameEpoch = known !== undefined && known.epoch === batch.producerEpoch
     const before = isSameEpoch ? known.batches : []
     const { baseSequence: firstSequence, lastSequence, baseOffset } = batch
@@ -106,6 +122,7 @@ export class PartitionLog {
   }): void {
     const known = this.#producers.get(marker.producerId)
     if (known !== undefined && known.epoch > marker.producerEpoch) return
+    this.#asked.delete(marker.producerId)
     const batch = markerBatch(this.end, marker)
     this.batches.push(batch)
     this.end = batch.lastOffset + 1
@@ -123,8 +140,8 @@ export class PartitionLog {
   }
 
   /**
-   * What a `read_committed` fetch gives from an offset: whole batches below the last stable offset, the last of them cut off at
-   * `maxBytes`; the first one whole if `atLeastOne`.
+   * What a `read_committed` fetch gives from an offset: batches below the last stable offset, the last of them cut off at
+   * `maxBytes`, unless it is the first; that one whole if `atLeastOne`.
    */
   read(offset: number, maxBytes: number, atLeastOne: boolean) {
     const { lastStable } = this
@@ -136,7 +153,8 @@ export class PartitionLog {
       const { bytes, lastOffset } = this.batches[index] as StoredBatch
       if (lastOffset >= lastStable) break
       if (size + bytes.length > maxBytes && !(atLeastOne && size === 0)) {
-        if (maxBytes > size) pieces.push(bytes.subarray(0, maxBytes - size))
+        // A first batch that does not fit is left out, not cut off.
+        if (size > 0 && maxBytes > size) pieces.push(bytes.subarray(0, maxBytes - size))
         break
       }
       pieces.push(bytes)
@@ -243,13 +261,19 @@ type Judgement =
   | { readonly kind: 'duplicate'; readonly baseOffset: number }
   | { readonly kind: 'refused'; readonly errorCode: number }
 
-function judge(known: ProducerState | undefined, batch: StoredBatch): Judgement {
+function judge(
+  known: ProducerState | undefined,
+  batch: StoredBatch,
+  lowestAsked: number | undefined,
+): Judgement {
   const outOfOrder = { kind: 'refused', errorCode: kafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER } as const
+  const isAhead = lowestAsked !== undefined && batch.baseSequence > lowestAsked
   // A leader that knows nothing of a producer takes whatever sequence it begins with.
-  if (known === undefined) return { kind: 'new' }
+  if (known === undefined) return isAhead ? outOfOrder : { kind: 'new' }
   if (batch.producerEpoch < known.epoch)
     return { kind: 'refused', errorCode: kafkaError.INVALID_PRODUCER_EPOCH }
-  if (batch.producerEpoch > known.epoch) return batch.baseSequence === 0 ? { kind: 'new' } : outOfOrder
+  if (batch.producerEpoch > known.epoch)
+    return batch.baseSequence === 0 && !isAhead ? { kind: 'new' } : outOfOrder
   const same = known.batches.find(
     ({ firstSequence, lastSequence }) =>
       firstSequence === batch.baseSequence && lastSequence === batch.lastSequence,
@@ -257,5 +281,5 @@ function judge(known: ProducerState | undefined, batch: StoredBatch): Judgement 
   if (same !== undefined) return { kind: 'duplicate', baseOffset: same.baseOffset }
   const last = known.batches.at(-1)
   const expected = last === undefined ? 0 : (last.lastSequence + 1) % sequenceModulus
-  return batch.baseSequence === expected ? { kind: 'new' } : outOfOrder
+  return batch.baseSequence === expected && !isAhead ? { kind: 'new' } : outOfOrder
 }

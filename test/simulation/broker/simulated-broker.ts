@@ -282,9 +282,7 @@ export class SimulatedBroker {
     return {
       partitions: partitions.map(({ topic, partition, batch }) => {
         const answer = this.#append(nodeId, transactionalId, topic, partition, batch)
-        const isWritten = answer.errorCode === k.NONE
-        const logStartOffset = this.topics.partition(topic, partition)?.log.logStart ?? -1
-        return { topic, partition, ...answer, logStartOffset: isWritten ? logStartOffset : -1 }
+        return { topic, partition, ...answer }
       }),
     }
   }
@@ -295,40 +293,44 @@ export class SimulatedBroker {
     topic: string,
     partition: number,
     batch: Buffer,
-  ): { errorCode: number; baseOffset: number } {
+  ): { errorCode: number; baseOffset: number; logStartOffset: number } {
+    const refused = (errorCode: number) => ({ errorCode, baseOffset: -1, logStartOffset: -1 })
     const log = this.#led(nodeId, topic, partition)
-    if (typeof log === 'number') return { errorCode: log, baseOffset: -1 }
+    if (typeof log === 'number') return refused(log)
     if (transactionalId !== null) {
       const producerId = batch.readBigInt64BE(43)
       const producerEpoch = batch.readInt16BE(51)
       const producer = { transactionalId, producerId, producerEpoch }
-      if (!log.hasOpenTransaction(producerId)) {
+      if (!log.hasOpenTransaction(producerId, producerEpoch)) {
+        log.ask(producerId, producerEpoch, batch.readInt32BE(53))
         const errorCode = this.transactions.verify(producer, partitionName(topic, partition))
-        if (errorCode !== k.NONE) return { errorCode, baseOffset: -1 }
+        if (errorCode !== k.NONE) return refused(errorCode)
       }
     }
-    return log.append(batch, { maxBytes: this.topics.maxMessageBytes(topic), now: this.#now() })
+    const answer = log.append(batch, { maxBytes: this.topics.maxMessageBytes(topic), now: this.#now() })
+    const isUnread = answer.errorCode === k.MESSAGE_TOO_LARGE || answer.errorCode === k.CORRUPT_MESSAGE
+    return { ...answer, logStartOffset: isUnread ? -1 : log.logStart }
   }
 
   #fetch(nodeId: number, request: Request<'Fetch'>, respond: Respond<'Fetch'>): void {
-    const unknown = request.partitions.filter(
-      ({ topic, partition }) => this.topics.partition(topic, partition) === null,
-    ).length
-    const now = this.#fetched(nodeId, request, unknown === request.partitions.length ? 0 : unknown)
-    if (now.isWorthAnswering || request.maxWaitMs === 0) {
-      respond(now.answer)
+    const { partitions, maxWaitMs } = request
+    const unknown = this.#countUnknown(partitions)
+    const now = this.#fetched(nodeId, request)
+    if (maxWaitMs === 0 || unknown === partitions.length || isAnsweredAtOnce(now)) {
+      respond(now)
       return
     }
-    const keys = new Set(request.partitions.map(({ topic, partition }) => partitionName(topic, partition)))
+    const keys = new Set(partitions.map(({ topic, partition }) => partitionName(topic, partition)))
     const complete = (isTimeout: boolean): void => {
-      const later = this.#fetched(nodeId, request, unknown)
-      if (!isTimeout && !later.isWorthAnswering) return
+      const later = this.#fetched(nodeId, request)
+      const hasChanged = this.#countUnknown(partitions) > unknown || isAnsweredAtOnce(later)
+      if (!isTimeout && !hasChanged) return
       timeout.isCancelled = true
       for (const key of keys) this.#heldFetches.get(key)?.delete(held)
-      respond(later.answer)
+      respond(later)
     }
     const held: HeldFetch = { keys, complete: () => complete(false) }
-    const timeout = this.#queue.afterQuietly(request.maxWaitMs, () => complete(true))
+    const timeout = this.#queue.afterQuietly(maxWaitMs, () => complete(true))
     for (const key of keys) {
       const others = this.#heldFetches.get(key)
       if (others === undefined) this.#heldFetches.set(key, new Set([held]))
@@ -336,22 +338,17 @@ export class SimulatedBroker {
     }
   }
 
-  /** Records and errors are worth an answer, but for partitions that did not exist from the start if others do. */
-  #fetched(
-    nodeId: number,
-    { partitions, maxBytes }: Request<'Fetch'>,
-    unknownFromTheStart: number,
-  ): { isWorthAnswering: boolean; answer: Answer<'Fetch'> } {
+  #countUnknown(partitions: Request<'Fetch'>['partitions']): number {
+    return partitions.filter(({ topic, partition }) => this.topics.partition(topic, partition) === null)
+      .length
+  }
+
+  #fetched(nodeId: number, { partitions, maxBytes }: Request<'Fetch'>): Answer<'Fetch'> {
     let left = maxBytes
     let isEmpty = true
-    let isWorthAnswering = false
-    let unknown = 0
     const answers = partitions.map(({ topic, partition, offset, maxBytes: ofPartition }) => {
       const log = this.#led(nodeId, topic, partition)
-      const isOutside = typeof log !== 'number' && (offset < log.logStart || offset > log.end)
-      if (typeof log === 'number' || isOutside) {
-        if (log === k.UNKNOWN_TOPIC_OR_PARTITION) unknown++
-        else isWorthAnswering = true
+      if (typeof log === 'number' || offset < log.logStart || offset > log.end) {
         return {
           topic,
           partition,
@@ -366,8 +363,6 @@ export class SimulatedBroker {
       const { records, abortedTransactions } = log.read(offset, Math.min(left, ofPartition), isEmpty)
       left = Math.max(0, left - records.length)
       if (records.length > 0) isEmpty = false
-      // Who asks for what is not stable yet is not kept waiting.
-      if (offset > log.lastStable) isWorthAnswering = true
       return {
         topic,
         partition,
@@ -379,10 +374,7 @@ export class SimulatedBroker {
         records,
       }
     })
-    return {
-      isWorthAnswering: isWorthAnswering || !isEmpty || unknown > unknownFromTheStart,
-      answer: { errorCode: k.NONE, partitions: answers },
-    }
+    return { errorCode: k.NONE, partitions: answers }
   }
 
   #listOffsets(
@@ -402,4 +394,12 @@ export class SimulatedBroker {
   #now(): number {
     return Math.floor(epochMs + this.#queue.now)
   }
+}
+
+/** Not held: what has records or errors. That a partition does not exist counts only if none does. */
+function isAnsweredAtOnce({ partitions }: Answer<'Fetch'>): boolean {
+  return partitions.some(
+    ({ errorCode, records }) =>
+      records.length > 0 || (errorCode !== k.NONE && errorCode !== k.UNKNOWN_TOPIC_OR_PARTITION),
+  )
 }

@@ -85,8 +85,8 @@ export class Topics {
   create({ name, partitionCount, replicationFactor, config }: NewTopic): TopicAnswer {
     const answer = (errorCode: number) => ({ name, errorCode, message: null })
     if (this.#topics.has(name)) return answer(k.TOPIC_ALREADY_EXISTS)
-    if (replicationFactor > this.#nodeIds.length) return answer(k.INVALID_REPLICATION_FACTOR)
     if (partitionCount < 1) return answer(k.INVALID_PARTITIONS)
+    if (replicationFactor > this.#nodeIds.length) return answer(k.INVALID_REPLICATION_FACTOR)
     const topic: Topic = {
       name,
       topicId: this.#random.id(),
