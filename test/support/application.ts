@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { connectKafka } from '../../src/kafka/index.ts'
 import { type Config, kafkaSecurity, loadConfig } from '../../src/login-stats/config/index.ts'
 import { type GeneratedLogin, loginGenerator } from '../../src/login-stats/generator/login-generator.ts'
-import type { KafkaClient } from '../../src/ports/kafka.ts'
+import type { Header, KafkaClient } from '../../src/ports/kafka.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { createLogger } from '../../src/system/logger.ts'
 import { systemRandom } from '../../src/system/random.ts'
@@ -69,6 +69,7 @@ export class Application {
     values: Iterable<{
       readonly value: Buffer | null
       readonly key?: Buffer | null
+      readonly headers?: readonly Header[]
       readonly timestamp: number
     }>,
     options: { pauseMs?: number; batch?: number } = {},
@@ -84,8 +85,8 @@ export class Application {
     let batch: typeof values extends Iterable<infer Value> ? Value[] : never = []
     const send = async (): Promise<void> => {
       const appenders = Array.from({ length: partitionCount }, () => producer.appender())
-      for (const [index, { value, key = null, timestamp }] of batch.entries()) {
-        appenders[Math.floor(index / 10) % partitionCount]?.append(key, value, timestamp)
+      for (const [index, { value, key = null, timestamp, headers }] of batch.entries()) {
+        appenders[Math.floor(index / 10) % partitionCount]?.append(key, value, timestamp, headers)
       }
       const outgoing = appenders
         .map((records, partition) => ({ partition: { topic: inputTopic, partition }, records }))
