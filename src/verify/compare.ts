@@ -71,15 +71,20 @@ class Comparison {
     this.#compareRolling(at, index, rolling.final, rolling.counter)
   }
 
-  /** The row must say what the changelog says, and as of its own time what the recount says. */
+  /** The row must say what the recount says, the rolling counts as of its own time. */
   #compareRow(index: number): void {
     const { ledger, table, rules, caughtUp, differences } = this.#parts
     const get = (field: number) => ledger.get(index, field)
     const place = get(field.rowPlace)
     const at = this.#at('table', index, place === 0 ? get(field.tombstonePlace) : place)
-    const expected = get(field.counterPlace) === 0 ? 0 : get(field.counterCount)
+    const expected = get(field.count)
     const found = place === 0 ? 0 : get(field.rowCount)
-    if (expected !== found) differences.add({ ...at, what: 'count', expected, found: orNull(found) })
+    const ofCounter = get(field.counterPlace) === 0 ? 0 : get(field.counterCount)
+    if (expected !== found)
+      differences.add(
+        { ...at, what: 'count', expected, found: orNull(found) },
+        found > expected && found === ofCounter,
+      )
     for (const oddity of table.oddities.get(index) ?? []) differences.add({ ...at, ...oddity })
     if (get(field.count) === 0 || place === 0 || Number.isNaN(found)) return
     this.#compareSeen(at, index, get(field.rowFirstSeen), get(field.rowLastSeen))

@@ -17,9 +17,10 @@ export interface Published {
 export interface Cut {
   /** Its number among all that were read. */
   readonly number: number
-  /** Of the meta record; of a last cut that is no commit, of the first record behind the last commit. */
+  /** Of the meta record; of a last cut that is no commit, of the meta record of the last commit. */
   readonly offset: number
-  readonly isCommit: boolean
+  /** By key: its first record behind the last commit, in a last cut that is no commit. */
+  readonly behind: ReadonlyMap<string, number>
   /** Places so far at which compaction has removed something. */
   readonly holes: number
   /** Offsets (exclusive) by partition of the input. */
@@ -46,8 +47,8 @@ export class Cuts {
   #holes: number
   #meta: { readonly value: Buffer; readonly offset: number } | null = null
   readonly #published = new Map<string, Published | null>()
-  /** The first record of one of the keys since the last meta record. */
-  #behind: number | null = null
+  /** By key: its first record since the last meta record. */
+  #behind = new Map<string, number>()
 
   constructor(options: {
     readonly partition: number
@@ -78,14 +79,14 @@ export class Cuts {
     const read = readChangelogRecord(record, this.#partition)
     if (read.kind === 'meta') {
       this.#meta = { value: read.value, offset }
-      this.#behind = null
+      this.#behind = new Map()
       const number = this.#number++
       const { from, to } = this.#window
       const isDue = this.#kept.length === 0 || number % this.#stride === 0 || offset === to
-      if (isDue && offset >= from && offset <= to) this.#keep(this.#cut(number, offset, true))
+      if (isDue && offset >= from && offset <= to) this.#keep(this.#cut(number, offset, new Map()))
     } else if (this.#keys.has(read.key)) {
       this.#published.set(read.key, read.value === null ? null : counterOf(read.value, offset))
-      this.#behind ??= offset
+      if (!this.#behind.has(read.key)) this.#behind.set(read.key, offset)
     }
   }
 
@@ -96,9 +97,9 @@ export class Cuts {
     this.#kept = this.#kept.filter(({ number }, index) => index === 0 || number % this.#stride === 0)
   }
 
-  #cut(number: number, offset: number, isCommit: boolean): Cut {
+  #cut(number: number, offset: number, behind: ReadonlyMap<string, number>): Cut {
     return {
-      ...{ number, offset, isCommit, holes: this.#holes },
+      ...{ number, offset, behind, holes: this.#holes },
       counted: this.#meta === null ? new Map() : countedBy(this.#meta, this.#inputTopic),
       published: this.#publishedNow(),
     }
@@ -116,12 +117,17 @@ export class Cuts {
 
   /** When all has been read: the cuts in their order, the last one always among them. */
   finish(): readonly Cut[] {
-    const last = this.#number - 1
-    if (this.#window.to < (this.#behind ?? this.#meta?.offset ?? 0)) return this.#kept
-    if (this.#behind !== null) this.#kept.push(this.#cut(this.#number, this.#behind, false))
-    else if (this.#meta !== null && this.#kept.at(-1)?.number !== last)
-      this.#kept.push(this.#cut(last, this.#meta.offset, true))
+    const { offset } = this.#meta ?? { offset: 0 }
+    const { to } = this.#window
+    if (this.#behind.size > 0 && Math.min(...this.#behind.values()) <= to)
+      this.#kept.push(this.#cut(this.#number, offset, this.#behind))
+    else if (this.#behind.size === 0 && this.#meta !== null && offset <= to) this.#keepLast(offset)
     return this.#kept
+  }
+
+  #keepLast(offset: number): void {
+    const number = this.#number - 1
+    if (this.#kept.at(-1)?.number !== number) this.#kept.push(this.#cut(number, offset, new Map()))
   }
 }
 

@@ -152,8 +152,8 @@ export function firstParting(
     return {
       range: {
         rightUntil: right.cut?.offset ?? null,
-        wrongFrom: cut.offset,
-        isCommit: cut.isCommit,
+        wrongFrom: cut.behind.get(key) ?? cut.offset,
+        isCommit: !cut.behind.has(key),
         isExact: isNext && cut.holes === (right.cut?.holes ?? 0),
         input,
         expected: input.reduce((sum, { expected }) => sum + expected, 0),

@@ -1,10 +1,11 @@
-import { execFileSync, type SpawnOptions, spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
+import { command } from '../support/command.ts'
 import { killAllInstances } from '../support/instance.ts'
 import { expectExact } from '../support/oracle.ts'
 
@@ -17,31 +18,6 @@ afterEach(async () => {
   await application?.close()
   application = null
 })
-
-interface Result {
-  readonly exitCode: number | null
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs a command of the program as a user does. */
-async function command(
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): Promise<Result> {
-  const options: SpawnOptions = {
-    env: { PATH: process.env.PATH, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  }
-  const child = spawn(launcher, args, options)
-  if (child.stdout === null || child.stderr === null) throw new Error('no output')
-  const [out, err, [exitCode]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close'),
-  ])
-  return { exitCode: exitCode as number | null, out, err }
-}
 
 test('from an empty cluster to a verified table and back: topics, generate, run, verify, table, reset', async () => {
   application = new Application('commands')
