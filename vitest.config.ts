@@ -10,6 +10,18 @@ export default defineConfig({
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/mutants/planting.test.ts'] } },
       { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 300_000 } },
       {
+        // Left out of `npm test`: `npm run mutants` runs it.
+        test: {
+          name: 'mutants',
+          include: ['test/mutants/**/*.test.ts'],
+          exclude: ['test/mutants/planting.test.ts'],
+          globalSetup: ['test/support/broker-setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
+          maxWorkers: 1,
+        },
+      },
+      {
         test: {
           name: 'kafka',
           include: [

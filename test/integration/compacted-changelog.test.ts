@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
-import { openReader, readBatches } from '../../src/verify/index.ts'
 import { Application } from '../support/application.ts'
+import { emptyBatches } from '../support/empty-batches.ts'
 import { killAllInstances } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
 
@@ -13,27 +13,6 @@ afterEach(async () => {
   await killAllInstances()
   await application.close()
 })
-
-/** Batches of the changelog that compaction has left without records. */
-async function emptyBatches(topic: string): Promise<number> {
-  const reader = await openReader({ brokers: application.config.brokers }, systemClock)
-  try {
-    const [end = 0] = await reader.offsets(topic, 'lastStable')
-    let empty = 0
-    for (let position = 0; position < end; ) {
-      const { records } = await reader.fetch(topic, 0, position, 1 << 20)
-      const before = position
-      for (const batch of readBatches(records)) {
-        if (batch.recordCount === 0) empty++
-        position = batch.lastOffset + 1
-      }
-      if (position === before) break
-    }
-    return empty
-  } finally {
-    await reader.close()
-  }
-}
 
 test('a changelog whose compacted segments end in empty batches is restored to its end', async () => {
   application = new Application('compacted')
@@ -71,7 +50,7 @@ test('a changelog whose compacted segments end in empty batches is restored to i
     await systemClock.sleep(400)
   }
   const deadline = systemClock.monotonic() + 60_000
-  while ((await emptyBatches(changelog)) === 0) {
+  while ((await emptyBatches(application, changelog)) === 0) {
     expect(systemClock.monotonic(), 'compaction in time').toBeLessThan(deadline)
     await systemClock.sleep(500)
   }

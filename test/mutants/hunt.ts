@@ -2,10 +2,10 @@
  * Lets the simulator look for the mutant that MUTANT names, planted by `--import ./test/mutants/plant.ts`; without that, for a
  * mistake of the program as it is.
  *
- *   hunt.ts --seeds 135,21 [--most 300] [--all]
+ *   hunt.ts --seeds 135,21 [--most 300] [--all] [--calm]
  *
- * Runs a few seeds without faults, then the given seeds until one fails, then seeds from 1 on until so many have run. With `--all`
- * it runs all given seeds, and no others. Prints one JSON line.
+ * Runs the given seeds until one fails, then seeds from 1 to `--most`; with `--all` it does not stop at the first. `--calm`: before
+ * that a few seeds without any faults. Prints one JSON line.
  */
 import { parseArgs } from 'node:util'
 import { simulate } from '../simulation/simulation.ts'
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '' },
     most: { type: 'string', default: '0' },
     all: { type: 'boolean', default: false },
+    calm: { type: 'boolean', default: false },
   },
 })
 // Errors are part of every run; where they come from does not matter here.
@@ -34,7 +35,8 @@ const given = values.seeds.split(',').filter(Boolean).map(Number)
 const others = Array.from({ length: Number(values.most) }, (_, index) => index + 1)
 
 let calmFailure: string | null = null
-for (const seed of calmSeeds) calmFailure ??= (await simulate({ seed, faults: false })).failure
+for (const seed of values.calm ? calmSeeds : [])
+  calmFailure ??= (await simulate({ seed, faults: false })).failure
 
 const failures: { seed: number; failure: string }[] = []
 let seedsRun = 0

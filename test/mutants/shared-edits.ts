@@ -1,0 +1,32 @@
+/** Edits that several mutants share. */
+import type { Edit } from './planting.ts'
+
+const streamTask = 'src/streams/task/stream-task.ts'
+
+/** States decoded by the aggregate hide what the store says for some megabytes: without them every read is one of the store. */
+export const withoutCachedStates: Edit = {
+  file: 'src/streams/aggregate/aggregate-processor.ts',
+  original: 'const maxCachedBytes = 4 << 20',
+  mutated: 'const maxCachedBytes = 0',
+}
+
+/** As often as a run of some seconds needs it. */
+export const oftenPurged: Edit = {
+  file: 'src/streams/runtime/streams.ts',
+  original: 'const purgeIntervalMs = 30_000',
+  mutated: 'const purgeIntervalMs = 100',
+}
+
+/** Steps 3 to 5 of a take-over come before step 2. */
+export const committedStateBeforeFencing: readonly Edit[] = [
+  {
+    file: streamTask,
+    original: 'const producer = await fenceOldOwner(',
+    mutated: 'const committed = await this.#committedState()\n    const producer = await fenceOldOwner(',
+  },
+  {
+    file: streamTask,
+    original: '      const committed = await this.#committedState()\n',
+    mutated: '',
+  },
+]
