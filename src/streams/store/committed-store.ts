@@ -1,10 +1,10 @@
 import { CodedError } from '../../errors.ts'
 import type { DatabaseOperation } from '../../ports/database.ts'
 import { CommittedCache, type CommittedValue } from './committed-cache.ts'
+import { absent, type EntryChecksums } from './entry-checksums.ts'
 import { checksumOf, databaseKey, keySpace, seal, valueIn } from './envelope.ts'
 import type { GuardedDatabase } from './guarded-database.ts'
 import { indexBound, indexEntryKey, parseIndexEntry } from './index-entry.ts'
-import { absent, RestoredKeys } from './restored-keys.ts'
 import { type CommitRecord, metaPut } from './store-meta.ts'
 import { type OpenStore, openStore, type StoreOptions, wipeStore } from './store-opening.ts'
 import type { ChangelogWrite, CommitMeta, WipeReason } from './types.ts'
@@ -15,8 +15,10 @@ import type { ChangelogWrite, CommitMeta, WipeReason } from './types.ts'
  *  - Every batch holds data, index, changelog position and counts together; batches are written one after the other.
  *  - The cache holds what the database holds or is about to hold. A value that was read while a batch was under way may be older
  *    than that, and does not enter it.
- *  - Count and set hash move with each write by what it replaces, which is looked up in the cache, in the keys of a restore
+ *  - Count and set hash move with each write by what it replaces, which is looked up in the cache, in the checksums of a restore
  *    that began empty, or in the database.
+ *  - Of a store that is not too large, the checksum of each entry is in memory, and what is read is held against it: LevelDB gives
+ *    an older value, or none, where a bit flips in a table after the opening.
  */
 export interface IndexedKey {
   /** Key of the index entry in the database, by which entries are ordered. */
@@ -26,6 +28,8 @@ export interface IndexedKey {
 }
 
 const defaultCacheBytes = 16 * 1024 * 1024
+/** Checksums of more entries take too much memory, beyond a restore. */
+const maxKeptChecksums = 180_000
 const noValue: CommittedValue = { value: null, checksum: 0 }
 
 export class CommittedStore {
@@ -33,8 +37,12 @@ export class CommittedStore {
   readonly #cache: CommittedCache
   #database: GuardedDatabase
   #commit: CommitRecord
-  /** Not null while a restore that began empty goes on. */
-  #restoredKeys: RestoredKeys | null
+  /** Of all entries, as of the newest batch prepared; null where they are too many or not known. */
+  #checksums: EntryChecksums | null
+  /** A restore that began empty goes on. */
+  #isFilling: boolean
+  /** What the batch that is prepared or under way writes, by name: a read may see it or not. */
+  #changing: ReadonlyMap<string, CommittedValue> | null = null
   /** One caller at a time prepares and writes. */
   #queue: Promise<void> = Promise.resolve()
   /** The batch that a restore has left under way. */
@@ -46,12 +54,13 @@ export class CommittedStore {
     return new CommittedStore(options, await openStore(options))
   }
 
-  private constructor(options: StoreOptions, { database, commit }: OpenStore) {
+  private constructor(options: StoreOptions, { database, commit, checksums }: OpenStore) {
     this.#options = options
     this.#cache = new CommittedCache(options.cacheBytes ?? defaultCacheBytes)
     this.#database = database
     this.#commit = commit
-    this.#restoredKeys = commit.entryCount === 0 ? new RestoredKeys() : null
+    this.#checksums = checksums
+    this.#isFilling = commit.entryCount === 0
   }
 
   get commit(): CommitRecord {
@@ -71,7 +80,7 @@ export class CommittedStore {
     const cached = this.#cache.get(name)
     if (cached !== undefined) return cached.value
     const stored = databaseKey(keySpace.data, key)
-    const read = this.#checked(stored, this.#database.getSync(stored))
+    const read = this.#checked(key, name, stored, this.#database.getSync(stored))
     if (this.#isQuiet) this.#cache.set(name, read)
     return read.value
   }
@@ -110,7 +119,7 @@ export class CommittedStore {
   write(writes: readonly ChangelogWrite[], changelogPosition: number, meta: CommitMeta): Promise<void> {
     return this.#serially(async () => {
       await this.#inFlight
-      this.#restoredKeys = null
+      this.#endFilling()
       await this.#startBatch(writes, {
         changelogPosition,
         meta,
@@ -135,8 +144,8 @@ export class CommittedStore {
   /** Waits for the last batch, and notes that the store holds all of the changelog as of now. */
   finishRestore(): Promise<void> {
     return this.#serially(async () => {
-      this.#restoredKeys = null
       await this.#inFlight
+      this.#endFilling()
       await this.#startBatch([], { ...this.#commit, committedAtMs: this.#options.clock.now() })
       await this.#inFlight
     })
@@ -146,10 +155,12 @@ export class CommittedStore {
     return this.#serially(async () => {
       await this.#settled()
       await this.#database.close()
-      const { database, commit } = await wipeStore(this.#options, reason, detail)
+      const { database, commit, checksums } = await wipeStore(this.#options, reason, detail)
       this.#database = database
       this.#commit = commit
-      this.#restoredKeys = new RestoredKeys()
+      this.#checksums = checksums
+      this.#isFilling = true
+      this.#changing = null
       this.#cache.clear()
       this.#inFlight = Promise.resolve()
     })
@@ -184,7 +195,13 @@ export class CommittedStore {
 
   /** What is read now may enter the cache. In a bulk restore the cache stays empty, so that it need not be kept right. */
   get #isQuiet(): boolean {
-    return this.#batchesStarted === this.#batchesEnded && this.#restoredKeys === null
+    return this.#batchesStarted === this.#batchesEnded && !this.#isFilling
+  }
+
+  /** From now on the cache is in use, and checksums are kept only if they are few. */
+  #endFilling(): void {
+    this.#isFilling = false
+    if (this.#checksums !== null && this.#checksums.keyCount > maxKeptChecksums) this.#checksums = null
   }
 
   #serially(action: () => Promise<void>): Promise<void> {
@@ -203,10 +220,14 @@ export class CommittedStore {
     move: Pick<CommitRecord, 'changelogPosition' | 'meta' | 'committedAtMs'>,
   ): Promise<void> {
     this.#database.assertUsable()
-    if (this.#restoredKeys?.hasRoomFor(writes.length) === false) this.#restoredKeys = null
+    if (this.#checksums?.hasRoomFor(writes.length) === false) {
+      this.#checksums = null
+      this.#isFilling = false
+    }
     const replaced = await this.#replacedValues(writes)
     // While the batch before this one may still be under way: what is prepared goes by the cache, which is ahead of it.
     const { operations, entryCount, setHash } = this.#prepare(writes, replaced)
+    this.#changing = replaced
     const commit = { ...move, entryCount, setHash }
     operations.push(metaPut('commit', commit))
     await this.#inFlight
@@ -214,24 +235,25 @@ export class CommittedStore {
     this.#batchesStarted += 1
     this.#inFlight = this.#database.batch(operations, { sync: false }).finally(() => {
       this.#batchesEnded += 1
+      if (this.#changing === replaced) this.#changing = null
     })
     // Whoever awaits `inFlight` next gets the failure, and until then the guarded database remembers it.
     this.#inFlight.catch(ignoreHere)
   }
 
   /**
-   * What the writes replace, by name: from the cache, the restored keys, or the database. Null where the restored keys know all
+   * What the writes replace, by name: from the cache, the checksums of a restore, or the database. Null where the checksums are all
    * that is needed, so that no name has to be made.
    */
   async #replacedValues(writes: readonly ChangelogWrite[]): Promise<Map<string, CommittedValue> | null> {
-    const restoredKeys = this.#restoredKeys
+    const checksums = this.#isFilling ? this.#checksums : null
     // Without an index, the checksum is all that is needed of a replaced value.
-    if (restoredKeys !== null && this.#options.indexKeyOf === undefined) return null
+    if (checksums !== null && this.#options.indexKeyOf === undefined) return null
     const replaced = new Map<string, CommittedValue>()
     const unknown = new Map<string, Buffer>()
     for (const { key } of writes) {
       const name = key.toString('latin1')
-      const known = this.#cache.get(name) ?? (restoredKeys?.get(key) === absent ? noValue : undefined)
+      const known = this.#cache.get(name) ?? (checksums?.get(key) === absent ? noValue : undefined)
       if (known === undefined) unknown.set(name, key)
       else replaced.set(name, known)
     }
@@ -254,7 +276,7 @@ export class CommittedStore {
       if (entry === null) operations.push({ type: 'del', key: databaseKey(keySpace.data, key) })
       else operations.push({ type: 'put', key: entry.key, value: entry.value })
 
-      let oldChecksum = this.#restoredKeys?.exchange(key, entry?.checksum ?? absent) ?? absent
+      let oldChecksum = this.#checksums?.exchange(key, entry?.checksum ?? absent) ?? absent
       if (replaced !== null) {
         const now = entry === null ? noValue : { value: valueIn(entry.value), checksum: entry.checksum }
         const old = this.#exchange(key, now, replaced)
@@ -315,19 +337,40 @@ export class CommittedStore {
     const quietSince = this.#isQuiet ? this.#batchesStarted : -1
     const stored = missing.map((at) => databaseKey(keySpace.data, keys[at] ?? nothing))
     const envelopes = await this.#database.getMany(stored)
-    missing.forEach((at, n) => {
-      const read = this.#checked(stored[n] ?? nothing, envelopes[n])
+    for (const [n, at] of missing.entries()) {
+      const key = keys[at] ?? nothing
+      const name = names[at] ?? ''
+      const storedKey = stored[n] ?? nothing
+      let read = this.#whole(storedKey, envelopes[n])
+      if (!this.#isWrittenLast(key, name, read)) {
+        // A batch may have been written since the read began. Without one under way there is no excuse.
+        await this.#settled()
+        read = this.#cache.get(name) ?? this.#checked(key, name, storedKey, this.#database.getSync(storedKey))
+      }
       found[at] = read
-      if (quietSince === this.#batchesStarted) this.#cache.set(names[at] ?? '', read)
-    })
+      if (quietSince === this.#batchesStarted) this.#cache.set(name, read)
+    }
     return found.map((value) => value ?? noValue)
   }
 
-  #checked(stored: Buffer, envelope: Buffer | undefined): CommittedValue {
+  /** Throws STORE_DAMAGED where it is not whole, or not what was written last. */
+  #checked(key: Buffer, name: string, stored: Buffer, envelope: Buffer | undefined): CommittedValue {
+    const read = this.#whole(stored, envelope)
+    if (this.#isWrittenLast(key, name, read)) return read
+    throw this.#damage(read.value === null ? 'an entry is gone' : 'an older value has come back')
+  }
+
+  #whole(stored: Buffer, envelope: Buffer | undefined): CommittedValue {
     if (envelope === undefined) return noValue
     const checksum = checksumOf(stored, envelope)
     if (checksum === -1) throw this.#damage('a value does not fit its checksum')
     return { value: valueIn(envelope), checksum }
+  }
+
+  /** True also where nobody knows. */
+  #isWrittenLast(key: Buffer, name: string, { value, checksum }: CommittedValue): boolean {
+    if (this.#checksums === null || this.#changing?.has(name) === true) return true
+    return this.#checksums.get(key) === (value === null ? absent : checksum)
   }
 
   #damage(detail: string): CodedError {

@@ -2,6 +2,7 @@ import { CodedError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Database, DatabaseOpener, DatabaseOperation } from '../../ports/database.ts'
 import type { Log } from '../../ports/log.ts'
+import { EntryChecksums } from './entry-checksums.ts'
 import { keySpace } from './envelope.ts'
 import { GuardedDatabase } from './guarded-database.ts'
 import {
@@ -52,6 +53,8 @@ export interface StoreOptions {
 export interface OpenStore {
   readonly database: GuardedDatabase
   readonly commit: CommitRecord
+  /** Of all entries, where the store is small enough; else null. */
+  readonly checksums: EntryChecksums | null
 }
 
 /** So many entries are scanned in some 50 ms. */
@@ -65,7 +68,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
       await opened.close()
       throw error
     })
-    if (verdict.kind === 'good') return startSession(opened, options, verdict.commit)
+    if (verdict.kind === 'good') return startSession(opened, options, verdict)
     if (verdict.kind === 'new') return createStore(opened, options)
     await opened.close()
     return wipeStore(options, verdict.reason, verdict.detail)
@@ -89,7 +92,7 @@ export async function wipeStore(
 }
 
 type Verdict =
-  | { readonly kind: 'good'; readonly commit: CommitRecord }
+  | { readonly kind: 'good'; readonly commit: CommitRecord; readonly checksums: EntryChecksums | null }
   | { readonly kind: 'new' }
   | { readonly kind: 'wipe'; readonly reason: WipeReason; readonly detail: string }
 
@@ -130,11 +133,15 @@ async function judge(database: Database, options: StoreOptions): Promise<Verdict
   }
   const ageMs = options.clock.now() - commit.record.committedAtMs
   if (ageMs > options.maxAgeMs) return wipe('too-old', `its last commit was ${ageMs} ms ago`)
+  const isSmall = commit.record.entryCount <= alwaysScannedEntries
+  const checksums = isSmall ? new EntryChecksums() : null
   if (mustScan(session.record, commit.record, options)) {
-    const damage = await findDamage(database, commit.record, options.indexKeyOf)
+    const damage = await findDamage(database, commit.record, options.indexKeyOf, (key, checksum) =>
+      checksums?.exchange(key, checksum),
+    )
     if (damage !== null) return damaged(damage)
   }
-  return { kind: 'good', commit: commit.record }
+  return { kind: 'good', commit: commit.record, checksums }
 }
 
 function mustScan(session: SessionRecord, commit: CommitRecord, options: StoreOptions): boolean {
@@ -158,13 +165,13 @@ function createStore(database: Database, options: StoreOptions): Promise<OpenSto
     committedAtMs: clock.now(),
   }
   const records = [metaPut('identity', { identity, fingerprint }), metaPut('commit', commit)]
-  return startSession(database, options, commit, records)
+  return startSession(database, options, { commit, checksums: new EntryChecksums() }, records)
 }
 
 async function startSession(
   database: Database,
   { directory, bootId }: StoreOptions,
-  commit: CommitRecord,
+  { commit, checksums }: Pick<OpenStore, 'commit' | 'checksums'>,
   records: DatabaseOperation[] = [],
 ): Promise<OpenStore> {
   const guarded = new GuardedDatabase(database, directory)
@@ -174,5 +181,5 @@ async function startSession(
     await guarded.close()
     throw error
   }
-  return { database: guarded, commit }
+  return { database: guarded, commit, checksums }
 }

@@ -7,12 +7,13 @@ import type { IndexKeyOf } from './types.ts'
 
 /**
  * Reads the whole store and says what is wrong with it, or null. It is right if every envelope fits, if count and set hash are
- * those of the last commit, and if the index is exactly what follows from the values.
+ * those of the last commit, and if the index is exactly what follows from the values. Tells `onEntry` of each entry of data.
  */
 export async function findDamage(
   database: Database,
   expected: CommitRecord,
   indexKeyOf: IndexKeyOf | undefined,
+  onEntry?: (key: Buffer, checksum: number) => void,
 ): Promise<string | null> {
   const data = { count: 0, hash: 0 }
   const derived = { count: 0, hash: 0 }
@@ -24,6 +25,7 @@ export async function findDamage(
       const checksum = checksumOf(key, envelope)
       if (checksum === -1) return 'a value does not fit its checksum'
       add(data, checksum)
+      onEntry?.(key.subarray(1), checksum)
       const index = indexKeyOf?.(key.subarray(1), valueIn(envelope)) ?? null
       if (index === null) continue
       add(derived, crc32c(databaseKey(keySpace.index, indexEntryKey(index, key.subarray(1)))))

@@ -9,7 +9,7 @@ export interface CommitMeta {
   readonly version: 1
   /** The settings that shape the state, by name. */
   readonly fingerprint: Readonly<Record<string, string>>
-  /** Topic ids of all source topics of the topology, by topic name. */
+  /** Topic ids of all source topics of the topology and of the changelog itself, by topic name. */
   readonly topicIds: Readonly<Record<string, string>>
   /** Next offset to read, by source topic of this task's subtopology. */
   readonly inputOffsets: Readonly<Record<string, number>>
@@ -56,11 +56,4 @@ export interface ChangelogWrite {
 }
 
 /** Why a store was wiped, for the log and `store_wipes_total{reason}`. */
-export type WipeReason =
-  | 'damaged'
-  | 'foreign'
-  | 'format'
-  | 'beyond-end'
-  | 'before-start'
-  | 'too-old'
-  | 'write-failed'
+export type WipeReason = 'damaged' | 'foreign' | 'format' | 'beyond-end' | 'too-old' | 'write-failed'

@@ -346,3 +346,50 @@ describe('a store that is not ours is not read', () => {
     expect(existsSync(directory)).toBe(true)
   })
 })
+
+describe('under an open store', () => {
+  const hit = Buffer.from(keyOf(3))
+  const storedHit = databaseKey(keySpace.data, hit)
+  const older = seal(keySpace.data, hit, Buffer.from('value of an older commit'))
+  const stale = { type: 'put', key: older.key, value: older.value } as const
+  const damages = [
+    { kind: 'an entry that is gone', operation: { type: 'del', key: storedHit } as const },
+    { kind: 'an older value with its checksum', operation: stale },
+  ]
+  const stores = [
+    { which: 'filled in this session', isReopened: false },
+    { which: 'opened with entries in it', isReopened: true },
+  ]
+
+  test.each(stores.flatMap((store) => damages.map((damage) => ({ ...store, ...damage }))))(
+    '$kind of a store $which is noticed when it is read',
+    async ({ isReopened, operation }) => {
+      const databases: Database[] = []
+      const opener = {
+        ...levelDatabaseOpener,
+        async open(path: string) {
+          const database = await levelDatabaseOpener.open(path)
+          databases.push(database)
+          return database
+        },
+      }
+      const directory = isReopened ? await storeOnDisk(10) : await temporaryDirectory()
+      // Without a cache, so that all is read from the database.
+      const { store, wipes } = await openStore(directory, { opener, cacheBytes: 0 })
+      const rows = Array.from({ length: 10 }, (_, n) => [keyOf(n), `newer value ${n}`] as const)
+      await commit(store, 200, rows)
+      await databases.at(-1)?.batch([operation], { sync: false })
+      const noticed = expect.objectContaining({ code: 'STORE_DAMAGED' })
+      expect(() => store.get(hit)).toThrow(noticed)
+      await expect(store.getMany([Buffer.from(keyOf(1)), hit])).rejects.toEqual(noticed)
+      expect(store.get(Buffer.from(keyOf(1)))).toEqual(Buffer.from('newer value 1'))
+      expect(store.get(Buffer.from('never written'))).toBeNull()
+      await store.wipe('damaged', 'as the task does')
+      expect(wipes).toEqual(['damaged'])
+      expect(store.get(hit)).toBeNull()
+      await commit(store, 5, [['key', 'afterwards']])
+      expect(store.get(Buffer.from('key'))).toEqual(Buffer.from('afterwards'))
+      await store.close({ clean: true })
+    },
+  )
+})

@@ -1,11 +1,12 @@
 /**
- * The checksums of the envelopes that a restore into an empty store has written, by a 64-bit fingerprint of the key, in
- * a typed array: some 30 bytes a key. It spares the restore a read per record; a key that is not in it is not in the store.
+ * The checksum of the envelope of every entry that a store must hold, by a 64-bit fingerprint of the key, in a typed array:
+ * some 30 bytes a key. It spares a restore a read per record, for a key that is not in it is not in the store; and it tells what
+ * no checksum on disk can: that an entry is gone, or that an older one has come back in its place.
  *
- * Two keys with one fingerprint (3 in 100 million for a million keys) would put the store's set hash wrong. Then a later
- * scan finds the store damaged and rebuilds it; the values themselves do not depend on it.
+ * Two keys with one fingerprint (3 in 100 million for a million keys) would make a store that is right look damaged, and be rebuilt;
+ * the values themselves do not depend on it.
  */
-export class RestoredKeys {
+export class EntryChecksums {
   readonly #maxKeys: number
   #capacity: number
   #slots: Uint32Array
@@ -15,6 +16,10 @@ export class RestoredKeys {
     this.#maxKeys = maxKeys
     this.#capacity = capacity
     this.#slots = new Uint32Array(capacity * wordsPerSlot)
+  }
+
+  get keyCount(): number {
+    return this.#keyCount
   }
 
   /** Before keys are left out for lack of room, the whole must be given up: absence here is absence in the store. */

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { absent, RestoredKeys } from '../../../../src/streams/store/restored-keys.ts'
+import { absent, EntryChecksums } from '../../../../src/streams/store/entry-checksums.ts'
 
-test('restored keys answer like a map, also while growing', () => {
+test('checksums by key answer like a map, also while growing', () => {
   const key = fc.string({ maxLength: 2 })
   const step = fc.tuple(key, fc.option(fc.nat(0xffff_ffff), { nil: absent }))
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
-      const keys = new RestoredKeys(1000, 16)
+      const keys = new EntryChecksums(1000, 16)
       const model = new Map<string, number>()
       for (const [name, checksum] of steps) {
         expect(keys.exchange(Buffer.from(name), checksum)).toBe(model.get(name) ?? absent)
@@ -19,7 +19,7 @@ test('restored keys answer like a map, also while growing', () => {
 })
 
 test('a hundred thousand similar keys have different fingerprints', () => {
-  const keys = new RestoredKeys()
+  const keys = new EntryChecksums()
   for (let n = 0; n < 100_000; n += 1) expect(keys.exchange(Buffer.from(`locale:${n}`), n)).toBe(absent)
   expect(keys.hasRoomFor(2_400_000)).toBe(true)
   expect(keys.hasRoomFor(2_400_001)).toBe(false)
