@@ -326,10 +326,13 @@ export class StreamTask {
 
   #meta(work: Work, inputOffsets: Readonly<Record<string, number>>): CommitMeta {
     const { catalog, fingerprint, topology } = this.#environment
+    const topics = sourceTopics(topology)
+    // So that what is written to a new topic of its name is never taken for all that there was in the old one.
+    if (this.#changelog !== null) topics.push(this.#changelog.topic)
     return {
       version: 1,
       fingerprint,
-      topicIds: catalog.ids(sourceTopics(topology)),
+      topicIds: catalog.ids(topics),
       inputOffsets,
       counted: work.graph.counted(),
       streamTime: work.graph.streamTime,

@@ -151,10 +151,19 @@ async function restore(
   observer.takeOverStep?.(taskId, 4)
   if (store.changelogPosition > end) {
     await store.wipe('beyond-end', `position ${store.changelogPosition}, end ${end}`)
-  } else if (store.changelogPosition < start && store.entryCount > 0) {
-    await store.wipe('before-start', `position ${store.changelogPosition}, start ${start}`)
   }
-  const from = Math.max(store.changelogPosition, start)
+  const from = store.changelogPosition
+  // Compaction never moves the start. What was deleted there may have been the only record of a key: nobody can restore it.
+  if (from < start) {
+    throw new CodedError('OFFSET_OUT_OF_RANGE', {
+      operation: 'restore a task',
+      task: taskId,
+      ...changelog,
+      offset: from,
+      detail: `The changelog begins at ${start}; the records before, which the store has not seen, were deleted.`,
+      hint: 'Put a store back that has seen them, or start over (login-stats reset, or a new APP_ID).',
+    })
+  }
   const startedAt = clock.monotonic()
   let restoredRecords = 0
   await readPartition({
