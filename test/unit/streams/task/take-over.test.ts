@@ -1,47 +1,30 @@
-import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
-import { committedStateOfStatefulTask } from '../../../../src/streams/task/take-over.ts'
+import { expect, test } from 'vitest'
+import { fenceOldOwner } from '../../../../src/streams/task/take-over.ts'
 import type { TaskEnvironment } from '../../../../src/streams/task/task-environment.ts'
-import { systemClock } from '../../../../src/system/clock.ts'
-import { commit, metaAt, openStore, temporaryDirectory } from '../store/store-fixture.ts'
 
-const changelog = { topic: 'app-counts-changelog', partition: 0 }
-
-/** A changelog of which there is nothing to read between a position and its end. */
-function environmentWith({ start, end }: { start: number; end: number }): TaskEnvironment {
-  const environment: unknown = {
+/** As much of an environment as step 2 looks at. */
+function environmentOf(options: { wasLost: boolean }): { environment: TaskEnvironment; fenced: string[] } {
+  const fenced: string[] = []
+  const environment = {
+    member: { wasLost: () => options.wasLost },
+    settings: { transactionTimeoutMs: 10_000 },
     kafka: {
-      admin: { listOffsets: async (_: unknown, which: string) => [which === 'earliest' ? start : end] },
+      producer: ({ transactionalId }: { transactionalId: string }) => ({
+        init: async () => void fenced.push(transactionalId),
+      }),
     },
-    member: { committedOffsets: async () => [] },
-    clock: systemClock,
-    observer: {},
-    fingerprint: metaAt(0).fingerprint,
-    catalog: { ids: () => ({}) },
   }
-  return environment as TaskEnvironment
+  return { environment: environment as unknown as TaskEnvironment, fenced }
 }
 
-describe('a changelog whose first records were deleted', () => {
-  const truncated = environmentWith({ start: 5, end: 9 })
+test('a task that is ours is fenced from its old owner', async () => {
+  const { environment, fenced } = environmentOf({ wasLost: false })
+  await fenceOldOwner(environment, '1_0', 'app-1_0')
+  expect(fenced).toEqual(['app-1_0'])
+})
 
-  test.each([{ position: 0 }, { position: 4 }])(
-    'is refused by a store at $position, which has not seen them; the store stays as it is',
-    async ({ position }) => {
-      const { store, wipes } = await openStore(join(await temporaryDirectory(), 'store'))
-      if (position > 0) await commit(store, position, [['key', 'value']])
-      const taking = committedStateOfStatefulTask(truncated, '1_0', [], changelog, store, () => false)
-      await expect(taking).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' })
-      expect([store.changelogPosition, wipes]).toEqual([position, []])
-      await store.close({ clean: true })
-    },
-  )
-
-  test('is no matter for a store that has seen them', async () => {
-    const { store, wipes } = await openStore(join(await temporaryDirectory(), 'store'))
-    await commit(store, 9, [['key', 'value']])
-    await committedStateOfStatefulTask(truncated, '1_0', [], changelog, store, () => false)
-    expect([store.changelogPosition, store.entryCount, wipes]).toEqual([9, 1, []])
-    await store.close({ clean: true })
-  })
+test('a process that stood still past its session fences nobody', async () => {
+  const { environment, fenced } = environmentOf({ wasLost: true })
+  await expect(fenceOldOwner(environment, '1_0', 'app-1_0')).rejects.toMatchObject({ code: 'TASK_MIGRATED' })
+  expect(fenced).toEqual([])
 })
