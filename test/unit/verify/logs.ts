@@ -5,6 +5,8 @@ import { makeBatch, makeMarker } from './batches.ts'
 
 const producerId = 7
 
+type Content = Pick<KafkaRecord, 'key' | 'value' | 'headers'>
+
 /** A partition: each batch is a transaction of its own, with its marker behind it. */
 export class Log {
   /** Of the last one, exclusive. */
@@ -12,7 +14,7 @@ export class Log {
   #batches: { readonly bytes: Buffer; readonly lastOffset: number; readonly isControl: boolean }[] = []
 
   /** Returns the offset of the first record. */
-  append(records: readonly Pick<KafkaRecord, 'key' | 'value'>[]): number {
+  append(records: readonly Content[]): number {
     const baseOffset = this.end
     const marker = baseOffset + records.length
     this.#batches.push(
@@ -62,8 +64,9 @@ export class Log {
   }
 }
 
-function made({ key, value }: Pick<KafkaRecord, 'key' | 'value'>) {
-  return { key: key as unknown as string | null, value }
+function made({ key, value, headers }: Content) {
+  const named = headers.map(([name, bytes]) => [name, bytes?.toString() ?? null] as const)
+  return { key: key as unknown as string | null, value, headers: named }
 }
 
 /** Topics by name, each a list of partitions. */

@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../../src/system/clock.ts'
+import type { KafkaReader } from '../../../src/verify/index.ts'
+import { runPass } from '../../../src/verify/pass.ts'
+import { TopicReading } from '../../../src/verify/topic-reading.ts'
+import { counterBytes, entryRecord, metaRecord, recordOf } from './changelog-records.ts'
+import { Log, readerOf } from './logs.ts'
+
+const seconds = 1_700_000_000
+const time = new Date(seconds * 1000).toISOString()
+const rules = { dimensions: [], maxClockSkewMs: 1000, windows: [], panes: 1 }
+const login = recordOf({
+  ...{ offset: 0, key: null },
+  value: JSON.stringify({ user_id: 'u', timestamp: seconds }),
+})
+const invalid = recordOf({ offset: 0, key: null, value: 'rubbish' })
+
+/** An application with one partition of each topic, in memory. */
+class Small {
+  readonly logs = {
+    in: new Log(),
+    out: new Log(),
+    dlq: new Log(),
+    'app-counts-changelog': new Log(),
+  }
+  committed = 0
+  count = 0
+
+  /** Writes a login and counts it. */
+  addLogin(): this {
+    this.logs.in.append([login])
+    this.count++
+    this.committed = this.logs.in.end
+    const counter = { count: this.count, firstSeen: seconds * 1000, lastSeen: seconds * 1000 }
+    const meta = metaRecord({ counted: { 0: this.committed }, streamTime: seconds * 1000 }, 0)
+    this.logs['app-counts-changelog'].append([entryRecord('total', counter, 0), meta])
+    const row = { dimension: 'total', value: 'total', count: this.count, rolling: {} }
+    const value = JSON.stringify({ ...row, first_seen: time, last_seen: time, as_of: time })
+    this.logs.out.append([recordOf({ offset: 0, key: 'total', value })])
+    return this
+  }
+
+  /** Writes an invalid record, and its dead letter. */
+  addInvalid(): this {
+    const offset = this.logs.in.append([invalid])
+    this.committed = this.logs.in.end
+    const headers = { 'source.topic': 'in', 'source.partition': '0', 'source.offset': `${offset}` }
+    const named = Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)] as const)
+    this.logs.dlq.append([{ ...invalid, headers: named }])
+    return this
+  }
+
+  async verify(change: (reader: KafkaReader) => Partial<KafkaReader> = () => ({})) {
+    const topics = Object.fromEntries(Object.entries(this.logs).map(([name, log]) => [name, [log]]))
+    const reader = { ...readerOf(topics), committedOffsets: async () => [this.committed] }
+    return runPass({
+      ...{ connection: { brokers: [] }, appId: 'app', inputTopic: 'in', outputTopic: 'out', dlqTopic: 'dlq' },
+      ...{ rules, clock: systemClock, changelogPartitions: 1, pass: 0, passes: 1, mostKeys: 10 },
+      reading: new TopicReading({ ...reader, ...change(reader) }, systemClock, () => undefined),
+    })
+  }
+}
+
+describe('a pass', () => {
+  it('finds what was counted equal', async () => {
+    const result = await new Small().addLogin().addInvalid().addLogin().verify()
+    expect(result.differences.first).toEqual([])
+    expect(result).toMatchObject({
+      ...{ keys: 1, caughtUp: true, logins: { valid: 2, invalid: 1 } },
+      ...{ deadLetters: { expected: 1, found: 1 }, streamTime: seconds * 1000 },
+    })
+  })
+
+  it('is not misled by what goes on being written, counted and committed between any two of its requests', async () => {
+    const small = new Small().addLogin().addInvalid()
+    let turn = 0
+    const goOn = (): void => {
+      // Not for ever: it waits until it has read to some end.
+      if (turn++ < 200) turn % 2 === 0 ? small.addLogin() : small.addInvalid()
+    }
+    const result = await small.verify((reader) => ({
+      offsets: async (topic, which) => {
+        const offsets = await reader.offsets(topic, which)
+        goOn()
+        return offsets
+      },
+      committedOffsets: async (group, topic) => {
+        goOn()
+        return reader.committedOffsets(group, topic)
+      },
+      fetch: async (...place) => {
+        goOn()
+        return reader.fetch(...place)
+      },
+    }))
+    expect(turn).toBeGreaterThan(10)
+    expect(result.differences.first).toEqual([])
+    expect(result.logins.valid).toBeGreaterThan(1)
+    expect(result.deadLetters?.expected).toBe(result.logins.invalid)
+  })
+
+  it('tells where the wrong counter has come from', async () => {
+    const small = new Small().addLogin().addLogin()
+    const wrong = { count: 5, firstSeen: seconds * 1000, lastSeen: seconds * 1000 }
+    const changelog = small.logs['app-counts-changelog']
+    const key = Buffer.from('\u0001total')
+    const offset = changelog.append([recordOf({ offset: 0, key, value: counterBytes(wrong) })])
+    const { differences } = await small.verify()
+    expect(differences.first).toMatchObject([
+      {
+        ...{ where: 'changelog', what: 'count', key: 'total', expected: 2, found: 5 },
+        range: { isCommit: false, wrongFrom: offset, rightUntil: offset - 2, expected: 0, counted: 3 },
+      },
+    ])
+  })
+
+  it('names a changelog that has lost what the group has committed', async () => {
+    const small = new Small().addLogin()
+    const committed = { 'app-counts-repartition': 7, in: small.committed } as Record<string, number>
+    const result = await small.verify((reader) => ({
+      partitionCount: async (topic) =>
+        topic === 'app-counts-repartition' ? 1 : reader.partitionCount(topic),
+      committedOffsets: async (_, topic) => [committed[topic] ?? null],
+    }))
+    expect(result.differences.first).toMatchObject([
+      { where: 'offsets', what: 'committed beyond the changelog', expected: 0, found: 7 },
+    ])
+  })
+})
