@@ -68,10 +68,11 @@ export const kafkaError = {
   TRANSACTIONAL_ID_NOT_FOUND: 105,
 } as const
 
+const errorNames = new Map<number, string>(Object.entries(kafkaError).map(([name, code]) => [code, name]))
+
 /** The name of an error code, for messages. */
 export function kafkaErrorName(code: number): string {
-  for (const [name, value] of Object.entries(kafkaError)) if (value === code) return name
-  return `error code ${code}`
+  return errorNames.get(code) ?? `error code ${code}`
 }
 
 interface PartitionError {
