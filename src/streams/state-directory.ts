@@ -22,6 +22,7 @@ const maxSlots = 1024
 const lockName = 'lock'
 const instanceIdName = 'instance-id'
 const taskId = /^\d+_\d+$/
+const byNumbers = new Intl.Collator('en', { numeric: true })
 
 export class StateDirectory {
   readonly slot: number
@@ -85,7 +86,7 @@ export class StateDirectory {
   /** Ids of the tasks that have a store in this slot, by subtopology and partition. */
   async tasksOnDisk(): Promise<string[]> {
     const names = (await this.#files.directories(this.#path)).filter((name) => taskId.test(name))
-    return names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    return names.sort(byNumbers.compare)
   }
 
   /** Frees the slot; its stores must be closed. */
