@@ -1,10 +1,13 @@
 /** What goes wrong during the safety phase, when and how long; and what heals afterwards. */
 import type { SimulatedBroker } from './broker/simulated-broker.ts'
 import type { EventQueue } from './event-queue.ts'
+import type { ForeignTransactions } from './foreign-transactions.ts'
+import type { InputWriter } from './input-writer.ts'
+import type { Instance } from './instance.ts'
 import type { Machine } from './machine.ts'
 import type { Plan } from './plan.ts'
 import type { SeededRandom } from './random.ts'
-import type { SimulatedProcess } from './simulated-process.ts'
+import { epochMs, type SimulatedProcess } from './simulated-process.ts'
 import { calm, type Network } from './simulated-wire.ts'
 
 interface FaultParts {
@@ -14,12 +17,17 @@ interface FaultParts {
   readonly network: Network
   readonly plan: Plan
   readonly machines: readonly Machine[]
+  readonly instances: readonly Instance[]
+  readonly foreign: ForeignTransactions
+  readonly writer: InputWriter
   readonly appId: string
   readonly inputTopic: string
   note(what: string, ...details: (string | number)[]): void
 }
 
-const longestRestartMs = 3000
+const longestRestartMs = 2000
+const mostBatchesBehind = 6
+const mostForeignRecords = 5
 
 export class Faults {
   readonly #parts: FaultParts
@@ -34,9 +42,9 @@ export class Faults {
     const { network, plan } = this.#parts
     Object.assign(network.conditions, plan.network)
     const { every } = plan
-    this.#again(every.kill, () => this.#kill(this.#aMachine()))
-    this.#again(every.stop, () => this.#stop(this.#aMachine()))
-    this.#again(every.term, () => this.#terminate(this.#aMachine()))
+    this.#again(every.kill, () => this.#kill(this.#anInstance()))
+    this.#again(every.stop, () => this.#stop(this.#anInstance()))
+    this.#again(every.term, () => this.#terminate(this.#anInstance()))
     this.#again(every.rebalance, () => this.#rebalance())
     this.#again(every.fence, () => this.#fence())
     this.#again(every.moveLeader, () => this.#moveLeader())
@@ -44,19 +52,24 @@ export class Faults {
     this.#again(every.nodeDown, () => this.#takeNodeDown())
     this.#again(every.compaction, () => this.#compact())
     this.#again(every.fullDisk, () => this.#fillDisk(this.#aMachine()))
+    this.#again(every.bitFlip, () => this.#flipBit(this.#aMachine()))
+    this.#again(every.clockJump, () => this.#jumpClock(this.#aMachine()))
     this.#again(every.grow, () => this.#grow())
+    this.#again(every.retention, () => this.#deleteRead())
+    this.#again(every.hang, () => this.#hang())
   }
 
-  /** Everything heals, and every machine runs a process. */
+  /** Everything heals, and every instance runs a process. */
   end(): void {
     this.#isOn = false
-    const { network, plan, broker, machines } = this.#parts
+    const { network, plan, broker, machines, instances, foreign } = this.#parts
     Object.assign(network.conditions, calm, { latencyMs: Math.min(2, plan.network.latencyMs) })
     broker.down.clear()
-    for (const machine of machines) {
-      machine.disk.isFull = false
-      machine.process?.continue()
-      if (!machine.isUp) machine.start()
+    foreign.endAll()
+    for (const machine of machines) machine.heal()
+    for (const instance of instances) {
+      instance.process?.continue()
+      if (!instance.isUp) instance.start()
     }
   }
 
@@ -69,10 +82,10 @@ export class Faults {
     if (this.#isOn && this.#parts.random.chance(this.#parts.plan.crashAtStep)) this.#killProcess(process)
   }
 
-  restartLater(machine: Machine): void {
+  restartLater(instance: Instance): void {
     const delayMs = this.#isOn ? this.#parts.random.logarithmic(20, longestRestartMs) : 100
     this.#parts.queue.after(delayMs, () => {
-      if (!machine.isUp && !this.isFinished) machine.start()
+      if (!instance.isUp && !this.isFinished) instance.start()
     })
   }
 
@@ -92,24 +105,39 @@ export class Faults {
     return this.#parts.random.pick(this.#parts.machines)
   }
 
+  #anInstance(): Instance {
+    return this.#parts.random.pick(this.#parts.instances)
+  }
+
   #killProcess(process: SimulatedProcess): void {
-    const machine = this.#parts.machines.find((candidate) => candidate.process === process)
-    if (machine !== undefined) this.#kill(machine)
+    const instance = this.#parts.instances.find((candidate) => candidate.process === process)
+    if (instance !== undefined) this.#kill(instance)
   }
 
-  #kill(machine: Machine): void {
-    if (!machine.isUp) return
-    const { random, plan, note } = this.#parts
-    machine.kill({ machineDown: random.chance(plan.atKill.machineDown) })
-    if (random.chance(plan.atKill.damage)) note('damage', machine.disk.damage() ?? 'none')
-    if (random.chance(plan.atKill.diskLost)) {
-      note('disk lost', machine.name)
-      machine.disk.clear()
+  /** The process dies, perhaps with its machine and all that runs there. */
+  #kill(instance: Instance): void {
+    if (!instance.isUp) return
+    const { random, plan, note, instances } = this.#parts
+    const { machine } = instance
+    const { disk } = machine
+    const isMachineDown = random.chance(plan.atKill.machineDown)
+    const dying = isMachineDown ? instances.filter((other) => other.machine === machine) : [instance]
+    for (const other of dying) other.kill()
+    if (isMachineDown) {
+      note('machine down', machine.name)
+      machine.reboot()
     }
-    this.restartLater(machine)
+    if (random.chance(plan.atKill.damage)) note('damage', disk.damage() ?? 'none')
+    // Nobody deletes what processes hold open.
+    const isIdle = instances.every((other) => other.machine !== machine || !other.isUp)
+    if (isIdle && random.chance(plan.atKill.diskLost)) {
+      note('disk lost', machine.name)
+      disk.clear()
+    }
+    for (const other of dying) this.restartLater(other)
   }
 
-  #stop({ process }: Machine): void {
+  #stop({ process }: Instance): void {
     if (process === null || process.isStopped) return
     const { queue, random, plan, note } = this.#parts
     note('stop', process.name)
@@ -121,7 +149,7 @@ export class Faults {
     })
   }
 
-  #terminate({ process, streams }: Machine): void {
+  #terminate({ process, streams }: Instance): void {
     if (process === null || streams === null) return
     this.#parts.note('term', process.name)
     process.deliver(() => streams.stop())
@@ -142,10 +170,17 @@ export class Faults {
   }
 
   #moveLeader(): void {
-    const { broker, random, note } = this.#parts
+    const { broker, random, plan, note } = this.#parts
     const { topic, partition } = random.pick([...broker.topics.partitions()])
     note('move leader', topic, partition)
-    broker.moveLeader(topic, partition)
+    if (plan.longestLagMs === 0) broker.moveLeader(topic, partition)
+    else {
+      const lag = {
+        batches: 1 + random.below(mostBatchesBehind),
+        ms: random.logarithmic(1, plan.longestLagMs),
+      }
+      broker.moveLeader(topic, partition, lag)
+    }
   }
 
   #moveCoordinator(): void {
@@ -180,13 +215,51 @@ export class Faults {
   }
 
   #fillDisk(machine: Machine): void {
-    const { queue, random, note } = this.#parts
+    const { queue, random, note, instances } = this.#parts
     note('disk full', machine.name)
     machine.disk.isFull = true
-    machine.wasFull = true
+    for (const instance of instances) if (instance.machine === machine) instance.wasFull = true
     queue.after(random.logarithmic(20, 2000), () => {
       machine.disk.isFull = false
     })
+  }
+
+  #flipBit({ name, disk }: Machine): void {
+    const path = disk.flipBit()
+    if (path !== null) this.#parts.note('bit flip', name, path)
+  }
+
+  #jumpClock(machine: Machine): void {
+    const { random, plan, note } = this.#parts
+    const byMs = random.between(-1, 1) * random.logarithmic(10, plan.longestClockJumpMs)
+    note('clock jump', machine.name, Math.round(byMs))
+    machine.jumpClock(byMs)
+  }
+
+  /** Retention, for once, waits for the application. */
+  #deleteRead(): void {
+    const { broker, random, note, appId, inputTopic } = this.#parts
+    const { partition, log } = random.pick(broker.topics.partitionsOf(inputTopic))
+    const committed = broker.groups.committed(appId, `${inputTopic}/${partition}`)?.offset ?? 0
+    if (committed <= log.logStart) return
+    const upTo = log.logStart + 1 + random.below(committed - log.logStart)
+    note('retention', partition, upTo)
+    log.deleteBelow(upTo)
+  }
+
+  #hang(): void {
+    const { broker, random, plan, note, foreign, writer, appId, inputTopic } = this.#parts
+    const changelogs = broker.topics.partitionsOf(`${appId}-counts-changelog`)
+    const isInput = changelogs.length === 0 || random.chance(0.5)
+    const where = random.pick(isInput ? broker.topics.partitionsOf(inputTopic) : changelogs)
+    note('hang', where.topic, where.partition)
+    const timestampMs = Math.floor(epochMs + this.#parts.queue.now)
+    const records = Array.from({ length: 1 + random.below(mostForeignRecords) }, () =>
+      // As a count that is far too high would begin.
+      isInput ? writer.login() : { key: Buffer.from('\x01total'), value: Buffer.alloc(20, 1), timestampMs },
+    )
+    const end = { ms: random.logarithmic(20, plan.longestHangMs), commit: isInput && random.chance(0.5) }
+    void foreign.begin(where, records, end)
   }
 
   #grow(): void {

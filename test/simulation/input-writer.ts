@@ -6,6 +6,7 @@ import { RecordBatchBuilder } from '../../src/kafka/records/record-batch-builder
 import { loginGenerator } from '../../src/login-stats/generator/login-generator.ts'
 import type { SimulatedBroker } from './broker/simulated-broker.ts'
 import type { EventQueue } from './event-queue.ts'
+import type { ForeignRecord } from './foreign-transactions.ts'
 import type { Plan } from './plan.ts'
 import type { SeededRandom } from './random.ts'
 import { epochMs } from './simulated-process.ts'
@@ -50,7 +51,7 @@ export class InputWriter {
       invalidShare: parts.plan.invalidShare,
       lateShare: 0.05,
       maxLatenessMs: 120_000,
-      userCount: 40,
+      userCount: 10,
       clock: () => Math.floor(epochMs + this.#queue.now),
     })
   }
@@ -64,6 +65,12 @@ export class InputWriter {
       return { transactionalId, producerId, producerEpoch, sequences: new Map(), isOpen: false }
     })
     this.#next()
+  }
+
+  /** One more login, for others to write. */
+  login(): ForeignRecord {
+    const { value, timestampMs } = this.#logins.next().value
+    return { key: null, value, timestampMs }
   }
 
   /** Ends the transactions that are open. */

@@ -1,154 +1,43 @@
-/** A machine with its disk, and the processor that runs on it, if one does. */
-import { coded } from '../../src/errors.ts'
-import { createKafkaClient } from '../../src/kafka/client.ts'
-import type { Log } from '../../src/ports/log.ts'
-import {
-  type EngineObserver,
-  StateDirectory,
-  Streams,
-  type StreamsOptions,
-  type Topology,
-} from '../../src/streams/index.ts'
+/** A machine: its disk and its clock, which the processes share that run on it. */
 import type { EventQueue } from './event-queue.ts'
 import type { Plan } from './plan.ts'
 import type { SeededRandom } from './random.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
-import { SimulatedProcess } from './simulated-process.ts'
-import { type Network, SimulatedWire } from './simulated-wire.ts'
-
-export const stateDir = '/state'
-
-export interface MachineParts {
-  readonly queue: EventQueue
-  readonly random: SeededRandom
-  readonly network: Network
-  readonly plan: Plan
-  readonly appId: string
-  readonly topology: Topology
-  readonly fingerprint: Readonly<Record<string, string>>
-  readonly maxStreamTimeLeadMs: number
-  readonly log: Log
-  /** A process has ended by itself: with the code of its error, or null. */
-  onExit(machine: Machine, code: string | null, message: string): void
-  observer(process: SimulatedProcess): EngineObserver
-}
 
 export class Machine {
   readonly name: string
   readonly disk: SimulatedDisk
-  process: SimulatedProcess | null = null
-  streams: Streams | null = null
-  /** Whether its disk has been full since the process started. */
-  wasFull = false
-  #bootId: string
-  #starts = 0
-  readonly #skewMs: number
-  readonly #parts: MachineParts
+  /** A new one at each boot. */
+  bootId: string
+  /** How far its wall clock is ahead. */
+  skewMs: number
+  readonly #usualSkewMs: number
+  readonly #random: SeededRandom
 
-  constructor(name: string, parts: MachineParts) {
+  constructor(name: string, parts: { queue: EventQueue; random: SeededRandom; plan: Plan }) {
+    const { queue, random, plan } = parts
     this.name = name
-    this.#parts = parts
-    this.disk = new SimulatedDisk(parts.queue, parts.random)
-    this.disk.latencyMs = parts.plan.diskLatencyMs
-    this.#bootId = parts.random.id()
-    this.#skewMs = Math.round(parts.random.between(-1, 1) * parts.plan.skewMs)
+    this.#random = random
+    this.disk = new SimulatedDisk(queue, random)
+    this.disk.latencyMs = plan.diskLatencyMs
+    this.bootId = random.id()
+    this.#usualSkewMs = Math.round(random.between(-1, 1) * plan.skewMs)
+    this.skewMs = this.#usualSkewMs
   }
 
-  get isUp(): boolean {
-    return this.process !== null
-  }
-
-  start(): void {
-    const process = new SimulatedProcess(`${this.name}.${this.#starts++}`, this.#parts.queue, this.#skewMs)
-    this.process = process
-    this.wasFull = this.disk.isFull
-    this.#parts.network.note('start', process.name)
-    this.#run(process).then(
-      () => this.#ended(process, null, ''),
-      (error: unknown) => {
-        const failure = coded(error, 'run')
-        this.#ended(
-          process,
-          failure.code,
-          `${failure.message}${failure.code === 'INTERNAL' ? `\n${failure.stack}\n${stackOf(failure.cause)}` : ''}`,
-        )
-      },
-    )
-  }
-
-  /** kill -9; with `machineDown` the machine goes down with it. */
-  kill({ machineDown }: { machineDown: boolean }): void {
-    if (this.process === null) return
-    this.#parts.network.note('kill', this.process.name, String(machineDown))
-    this.process.kill()
-    this.process = null
-    this.streams = null
-    if (!machineDown) return
+  /** The power goes, and comes back. All its processes must have been killed. */
+  reboot(): void {
     this.disk.loseUnsynced()
-    this.#bootId = this.#parts.random.id()
+    this.bootId = this.#random.id()
   }
 
-  #ended(process: SimulatedProcess, code: string | null, message: string): void {
-    this.#parts.network.note('exit', process.name, code ?? '')
-    process.kill()
-    if (this.process !== process) return
-    this.process = null
-    this.streams = null
-    this.#parts.onExit(this, code, message)
+  /** Its wall clock is set, wrongly. */
+  jumpClock(byMs: number): void {
+    this.skewMs += Math.round(byMs)
   }
 
-  async #run(process: SimulatedProcess): Promise<void> {
-    const { random, network, plan, appId, log } = this.#parts
-    const { clock } = process
-    const databases = this.disk.openerFor(process)
-    const files = this.disk.filesFor(process)
-    const localState = await StateDirectory.claim({ stateDir, appId, opener: databases, files, random })
-    const wire = new SimulatedWire(network, process)
-    const processLog = log.child({ process: process.name })
-    const kafka = createKafkaClient({ wire, clock, random, log: processLog, compression: 'none' })
-    try {
-      const streams = new Streams({
-        ...this.#options(plan),
-        kafka,
-        clock,
-        log: processLog,
-        databases,
-        localState,
-        bootId: this.#bootId,
-        observer: this.#parts.observer(process),
-      })
-      this.streams = streams
-      await streams.run()
-    } finally {
-      if (this.process === process) this.streams = null
-      await kafka.close()
-      await localState.release()
-    }
+  heal(): void {
+    this.disk.isFull = false
+    this.skewMs = this.#usualSkewMs
   }
-
-  #options(
-    plan: Plan,
-  ): Omit<StreamsOptions, 'kafka' | 'clock' | 'log' | 'databases' | 'localState' | 'bootId'> {
-    const { topology, fingerprint, maxStreamTimeLeadMs } = this.#parts
-    return {
-      topology,
-      fingerprint,
-      topics: { replicationFactor: -1, minInsyncReplicas: null, keyedPartitions: plan.statsPartitions },
-      tasks: {
-        commitIntervalMs: plan.commitIntervalMs,
-        transactionTimeoutMs: plan.transactionTimeoutMs,
-        maxStreamTimeLeadMs,
-        streamTimeFollowsWallClock: plan.followsWallClock,
-        maxUncommittedBytes: plan.maxUncommittedBytes,
-        offsetLost: 'stop',
-      },
-      sessionTimeoutMs: plan.sessionTimeoutMs,
-      leaveGroupOnStop: plan.leavesGroup,
-      maxStallMs: 300_000,
-    }
-  }
-}
-
-function stackOf(cause: unknown): string {
-  return cause instanceof Error ? (cause.stack ?? '') : ''
 }

@@ -123,13 +123,14 @@ async function compareOffsets({ broker, appId }: OracleOptions, differences: str
   }
 }
 
-/** Reads what a `read_committed` reader sees of a topic as it stands. */
+/** Reads what a `read_committed` reader sees of a topic as it stands, and would have seen of what was deleted from its front. */
 export async function readTopic(
   broker: SimulatedBroker,
   topic: string,
   onRecord: (record: KafkaRecord, partition: number) => void,
 ): Promise<void> {
-  for (const { partition, log } of broker.topics.partitionsOf(topic)) {
+  for (const { partition, log: asItIs } of broker.topics.partitionsOf(topic)) {
+    const log = asItIs.whole()
     for (let position = log.logStart; ; ) {
       const answer = log.read(position, Number.POSITIVE_INFINITY, true)
       if (answer.records.length === 0) break

@@ -2,6 +2,8 @@
 import type { SeededRandom } from './random.ts'
 
 export interface Plan {
+  readonly processes: number
+  /** As many as processes, or fewer: then some share one. */
   readonly machines: number
   readonly nodes: number
   readonly inputPartitions: number
@@ -33,10 +35,12 @@ export interface Plan {
     readonly latencyMs: number
     readonly unreachable: number
     readonly loseRequest: number
+    readonly arriveLate: number
     readonly loseAnswer: number
     readonly delay: number
     readonly longestDelayMs: number
     readonly errorAnswer: number
+    readonly corrupt: number
     readonly longestSilenceMs: number
   }
   /** Chance that a process is killed at a request or at an operation of its disk, and after a step of a commit. */
@@ -54,10 +58,21 @@ export interface Plan {
     readonly nodeDown: number
     readonly compaction: number
     readonly fullDisk: number
+    /** A bit of an open store flips. */
+    readonly bitFlip: number
+    readonly clockJump: number
     readonly grow: number
+    /** Records of the input below the committed offset are deleted. */
+    readonly retention: number
+    /** Somebody else leaves a transaction open, in the input or a changelog. */
+    readonly hang: number
   }
   readonly longestStopMs: number
   readonly longestDownMs: number
+  readonly longestHangMs: number
+  /** How long a new leader does not know its high watermark, at the most; 0: it always does. */
+  readonly longestLagMs: number
+  readonly longestClockJumpMs: number
   /** Chances at the end of a process that was killed. */
   readonly atKill: { readonly machineDown: number; readonly damage: number; readonly diskLost: number }
 }
@@ -91,12 +106,14 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     const value = random.logarithmic(low, high)
     return random.chance(0.5) && faults ? round(value) : 0
   }
-  const safetyMs = Math.round(random.logarithmic(1500, 9000))
+  const safetyMs = Math.round(random.logarithmic(1000, 5000))
+  const processes = 1 + random.below(3)
   return {
-    machines: 1 + random.below(3),
+    processes,
+    machines: random.chance(0.25) ? 1 + random.below(processes) : processes,
     nodes: 1 + random.below(3),
-    inputPartitions: 1 + random.below(3),
-    statsPartitions: 1 + random.below(3),
+    inputPartitions: random.pick([1, 1, 2, 3]),
+    statsPartitions: random.pick([1, 1, 2, 3]),
     dimensions: random.pick([
       'locale',
       'device_type',
@@ -110,14 +127,14 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     followsWallClock: random.chance(0.2),
     leavesGroup: random.chance(0.5),
     commitIntervalMs: Math.round(random.logarithmic(5, 500)),
-    transactionTimeoutMs: Math.round(random.logarithmic(1000, 8000)),
-    sessionTimeoutMs: Math.round(random.logarithmic(600, 6000)),
+    transactionTimeoutMs: Math.round(random.logarithmic(600, 5000)),
+    sessionTimeoutMs: Math.round(random.logarithmic(400, 4000)),
     maxUncommittedBytes: random.chance(0.2) ? Math.round(random.logarithmic(500, 50_000)) : 16 << 20,
     maxMessageBytes: random.chance(0.3) ? 1000 : 1_048_588,
     segmentBatches: random.pick([0, 2, 10]),
     safetyMs,
-    batches: Math.round(random.logarithmic(8, 60)),
-    recordsPerBatch: Math.round(random.logarithmic(2, 20)),
+    batches: Math.round(random.logarithmic(8, 40)),
+    recordsPerBatch: Math.round(random.logarithmic(2, 16)),
     invalidShare: random.pick([0, 0.05, 0.3]),
     abortShare: random.pick([0, 0.2, 0.5]),
     markerDelayMs: round(random.logarithmic(0.5, 200)),
@@ -126,31 +143,40 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     skewMs: random.chance(0.3) ? 2000 : 0,
     network: {
       latencyMs: round(random.logarithmic(0.2, 20)),
-      unreachable: maybe(0.0005, 0.05),
-      loseRequest: maybe(0.0003, 0.02),
-      loseAnswer: maybe(0.0003, 0.02),
-      delay: maybe(0.001, 0.05),
-      longestDelayMs: Math.round(random.logarithmic(50, 20_000)),
-      errorAnswer: maybe(0.001, 0.05),
-      longestSilenceMs: Math.round(random.logarithmic(5, 20_000)),
+      unreachable: maybe(0.001, 0.08),
+      loseRequest: maybe(0.0005, 0.03),
+      arriveLate: maybe(0.2, 1),
+      loseAnswer: maybe(0.0005, 0.03),
+      delay: maybe(0.002, 0.08),
+      longestDelayMs: Math.round(random.logarithmic(50, 12_000)),
+      errorAnswer: maybe(0.002, 0.08),
+      corrupt: maybe(0.01, 0.2),
+      longestSilenceMs: Math.round(random.logarithmic(5, 12_000)),
     },
-    crashAtCall: maybe(0.00005, 0.003),
-    crashAtStep: maybe(0.001, 0.05),
+    crashAtCall: maybe(0.0001, 0.005),
+    crashAtStep: maybe(0.002, 0.08),
     every: {
-      kill: maybe(400, 6000),
-      stop: maybe(400, 6000),
-      term: maybe(500, 8000),
-      rebalance: maybe(300, 5000),
-      fence: maybe(200, 5000),
-      moveLeader: maybe(200, 5000),
-      moveCoordinator: maybe(500, 5000),
-      nodeDown: maybe(800, 8000),
-      compaction: maybe(200, 3000),
-      fullDisk: maybe(1000, 8000),
-      grow: maybe(2000, 20_000),
+      kill: maybe(250, 3500),
+      stop: maybe(250, 3500),
+      term: maybe(300, 4500),
+      rebalance: maybe(200, 3000),
+      fence: maybe(120, 3000),
+      moveLeader: maybe(120, 3000),
+      moveCoordinator: maybe(250, 3000),
+      nodeDown: maybe(500, 4500),
+      compaction: maybe(120, 1800),
+      fullDisk: maybe(600, 4500),
+      bitFlip: maybe(300, 4500),
+      clockJump: maybe(300, 3000),
+      grow: maybe(1200, 12_000),
+      retention: maybe(200, 3000),
+      hang: maybe(300, 3000),
     },
-    longestStopMs: Math.round(random.logarithmic(200, 15_000)),
-    longestDownMs: Math.round(random.logarithmic(50, 8000)),
+    longestStopMs: Math.round(random.logarithmic(150, 9000)),
+    longestDownMs: Math.round(random.logarithmic(50, 5000)),
+    longestHangMs: Math.round(random.logarithmic(200, 6000)),
+    longestLagMs: random.chance(0.5) && faults ? Math.round(random.logarithmic(10, 2000)) : 0,
+    longestClockJumpMs: Math.round(random.logarithmic(100, 100_000)),
     atKill: {
       machineDown: maybe(0.1, 1),
       damage: maybe(0.05, 0.8),

@@ -28,6 +28,7 @@ const network: Network = {
   broker,
   conditions: { ...calm },
   connections: new Set(),
+  corrupted: new Set(),
   note: () => {},
   onRequest: () => {},
 }

@@ -5,7 +5,7 @@
  *    batches, one in the middle, a part of the last one.
  *  - A full disk refuses writes. After a refused write a database goes on as LevelDB does: it acknowledges batches and loses
  *    them.
- *  - At rest, bits flip and entries vanish; sometimes the database notices while it opens.
+ *  - At rest, bits flip and entries vanish; sometimes the database notices while it opens. In an open database bits of values flip.
  */
 import { CodedError } from '../../src/errors.ts'
 import type { Database, DatabaseOpener, DatabaseOperation, DatabaseRange } from '../../src/ports/database.ts'
@@ -27,6 +27,8 @@ interface StoredDatabase {
   complaint: string | null
   isDamaged: boolean
   sorted: string[] | null
+  /** Values of which a bit has flipped, as they are since then. */
+  readonly flipped: Map<string, Buffer | undefined>
 }
 
 const maxUnsynced = 40
@@ -55,6 +57,13 @@ export class SimulatedDisk {
 
   entriesOf(path: string): ReadonlyMap<string, Buffer> {
     return this.#databases.get(path)?.entries ?? new Map()
+  }
+
+  /** Whether a bit of this value has flipped since it was written, and nobody who has read it would take it for good. */
+  isFlipped(path: string, name: string): boolean {
+    const database = this.#databases.get(path)
+    const value = database?.entries.get(name)
+    return value !== undefined && database?.flipped.get(name) === value
   }
 
   /** The machine has gone down: what was not synced survives in part. */
@@ -99,6 +108,20 @@ export class SimulatedDisk {
     database.unsynced = []
     database.sorted = null
     return `${path} ${kind}`
+  }
+
+  /** Flips a bit of a value in a database that a process holds open. Returns its path, or null if there is none. */
+  flipBit(): string | null {
+    const random = this.#random
+    const open = [...this.#databases].filter(
+      ([, { owner, entries }]) => owner?.isDead === false && entries.size > 0,
+    )
+    if (open.length === 0) return null
+    const [path, database] = random.pick(open)
+    const [name, value] = random.pick([...database.entries])
+    database.entries.set(name, flipped(value, random))
+    database.flipped.set(name, database.entries.get(name))
+    return path
   }
 
   /** Somebody deletes all that is on it. */
@@ -170,6 +193,7 @@ export class SimulatedDisk {
         complaint: null,
         isDamaged: false,
         sorted: null,
+        flipped: new Map(),
       }
       this.#databases.set(directory, stored)
     }

@@ -16,11 +16,12 @@ export class SimulatedProcess {
   #held: (() => void)[] = []
   readonly #onDeath: (() => void)[] = []
 
-  constructor(name: string, queue: EventQueue, wallClockSkewMs = 0) {
+  /** `wallClockSkewMs`: how far the wall clock of its machine is ahead. */
+  constructor(name: string, queue: EventQueue, wallClockSkewMs: () => number = () => 0) {
     this.name = name
     this.#queue = queue
     this.clock = {
-      now: () => Math.floor(epochMs + queue.now + wallClockSkewMs),
+      now: () => Math.floor(epochMs + queue.now + wallClockSkewMs()),
       monotonic: () => queue.now,
       setTimer: (delayMs, callback) => this.after(delayMs, callback),
       sleep: (delayMs) => new Promise((resolve) => void this.after(delayMs, resolve)),

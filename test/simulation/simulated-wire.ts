@@ -6,8 +6,10 @@
  *   2. A request that certainly was not sent fails with KAFKA_UNREACHABLE; any other without an answer with OUTCOME_UNKNOWN. When
  *      one times out, its connection is given up, and with it all that is under way on it.
  *   3. What is under way when a connection is lost, or its process dies, may still arrive, much later too.
+ *   4. Bits of fetched records may flip; asked again, the broker gives them as they are.
  */
 import { CodedError } from '../../src/errors.ts'
+import { batchAt, batchLengthOverhead } from '../../src/kafka/records/batch-format.ts'
 import type { ApiName, Apis, SendOptions, Target, Wire } from '../../src/kafka/wire/wire.ts'
 import type { SimulatedBroker } from './broker/simulated-broker.ts'
 import { drawErrorAnswer } from './error-answers.ts'
@@ -22,6 +24,8 @@ export interface NetworkConditions {
   unreachable: number
   /** The connection breaks before the request has arrived. */
   loseRequest: number
+  /** What was lost so arrives after all, when nobody waits for it any more. */
+  arriveLate: number
   /** The connection breaks after the request has been applied. */
   loseAnswer: number
   /** The request, and all after it on its connection, comes late. */
@@ -29,6 +33,8 @@ export interface NetworkConditions {
   longestDelayMs: number
   /** The request is answered by an error, although it may have been applied. */
   errorAnswer: number
+  /** A bit of the records in a fetch answer is wrong. */
+  corrupt: number
   /** How long it takes at the most until a side notices that a connection is broken. */
   longestSilenceMs: number
 }
@@ -37,10 +43,12 @@ export const calm: Readonly<NetworkConditions> = {
   latencyMs: 0.3,
   unreachable: 0,
   loseRequest: 0,
+  arriveLate: 0,
   loseAnswer: 0,
   delay: 0,
   longestDelayMs: 0,
   errorAnswer: 0,
+  corrupt: 0,
   longestSilenceMs: 0,
 }
 
@@ -51,6 +59,8 @@ export interface Network {
   readonly conditions: NetworkConditions
   /** Every connection that is open, so that a node that stops can break its own. */
   readonly connections: Set<Connection>
+  /** Whose last records of which partition have been damaged on the way. */
+  readonly corrupted: Set<string>
   /** Told of every request that arrives and every failure, for the log of the run. */
   note(what: string, ...details: (string | number)[]): void
   /** Asked before each request of a process; it may kill the process. */
@@ -177,7 +187,10 @@ export class Connection {
       this.#breakLater()
     }
     this.#lastArrivalAt = Math.max(this.#lastArrivalAt, arrivesAt)
-    if (this.#lastArrivalAt >= this.#isDeafFrom) return
+    if (this.#lastArrivalAt >= this.#isDeafFrom) {
+      if (random.chance(conditions.arriveLate)) this.#arriveLate(call)
+      return
+    }
     queue.afterQuietly(this.#lastArrivalAt - queue.now, () => this.#arrive(call))
   }
 
@@ -192,6 +205,15 @@ export class Connection {
   #breakLater(): void {
     const { random, conditions, queue } = this.#network
     queue.after(random.logarithmic(1, Math.max(2, conditions.longestSilenceMs)), () => this.lose())
+  }
+
+  #arriveLate(call: Call): void {
+    const { queue, random, conditions, broker, note } = this.#network
+    queue.afterQuietly(random.logarithmic(1, conditions.longestDelayMs), () => {
+      if (broker.down.has(this.nodeId)) return
+      note('late', this.#process.name, call.api)
+      broker.handle(this.nodeId, call.api, call.request as never, () => {})
+    })
   }
 
   #arrive(call: Call): void {
@@ -222,11 +244,31 @@ export class Connection {
         this.#isMute = true
         this.#breakLater()
       }
-      if (!this.#isMute && this.isOpen) this.#answer(call, error === null ? answer : error.answer())
+      if (!this.#isMute && this.isOpen)
+        this.#answer(call, error === null ? this.#damaged(call, answer) : error.answer())
       this.#serve()
     }
     if (error?.isDone === false) respond(null)
     else broker.handle(this.nodeId, call.api, call.request as never, respond as never)
+  }
+
+  /** The answer, perhaps with a wrong bit in what a checksum covers. */
+  #damaged(call: Call, answer: unknown): unknown {
+    const { random, conditions, note } = this.#network
+    if (call.api !== 'Fetch' || !random.chance(conditions.corrupt)) return answer
+    const { errorCode, partitions } = answer as Apis['Fetch']['answer']
+    const chosen = partitions.find(({ records }) => records.length > batchAt.records)
+    if (chosen === undefined) return answer
+    const name = `${this.#process.name} ${chosen.topic}/${chosen.partition}`
+    // The next time it is asked for the records are as they should be.
+    if (this.#network.corrupted.delete(name)) return answer
+    this.#network.corrupted.add(name)
+    note('corrupt', name)
+    const length = chosen.records.readInt32BE(batchAt.length) + batchLengthOverhead
+    const records = Buffer.from(chosen.records)
+    const at = batchAt.crc + random.below(Math.min(length, records.length) - batchAt.crc)
+    records[at] = (records[at] ?? 0) ^ (1 << random.below(8))
+    return { errorCode, partitions: partitions.map((one) => (one === chosen ? { ...one, records } : one)) }
   }
 
   #answer(call: Call, answer: unknown): void {

@@ -58,26 +58,39 @@ export function maxTimestamp(batch: Buffer): number {
   return readInt64(batch, batchAt.maxTimestamp)
 }
 
+/** What all control batches of one kind have in common. */
+const markers = { commit: blankMarker(1), abort: blankMarker(0) }
+
+function blankMarker(type: 0 | 1): Buffer {
+  // Length 16, attributes, deltas, key (4 bytes: version, type), value (6 bytes: version, coordinator epoch), no headers.
+  const record = Buffer.from([32, 0, 0, 0, 8, 0, 0, 0, type, 12, 0, 0, 0, 0, 0, 0, 0])
+  const bytes = Buffer.alloc(batchAt.records + record.length)
+  bytes.writeInt8(2, batchAt.magic)
+  bytes.writeInt16BE(attribute.transactional | attribute.control, batchAt.attributes)
+  bytes.writeInt32BE(-1, batchAt.baseSequence)
+  bytes.writeInt32BE(1, batchAt.recordCount)
+  record.copy(bytes, batchAt.records)
+  return bytes
+}
+
 /** A control batch that ends a transaction. */
 export function markerBatch(
   baseOffset: number,
   producer: { producerId: bigint; producerEpoch: number; commit: boolean; timestamp: number },
 ): StoredBatch {
-  // Length 16, attributes, deltas, key (4 bytes: version, type), value (6 bytes: version, coordinator epoch), no headers.
-  const type = producer.commit ? 1 : 0
-  const record = Buffer.from([32, 0, 0, 0, 8, 0, 0, 0, type, 12, 0, 0, 0, 0, 0, 0, 0])
-  const bytes = Buffer.alloc(batchAt.records + record.length)
+  const bytes = Buffer.from(producer.commit ? markers.commit : markers.abort)
+  const timestamp = BigInt(producer.timestamp)
   bytes.writeBigInt64BE(BigInt(baseOffset), batchAt.baseOffset)
-  bytes.writeInt8(2, batchAt.magic)
-  bytes.writeInt16BE(attribute.transactional | attribute.control, batchAt.attributes)
-  bytes.writeBigInt64BE(BigInt(producer.timestamp), batchAt.baseTimestamp)
-  bytes.writeBigInt64BE(BigInt(producer.timestamp), batchAt.maxTimestamp)
+  bytes.writeBigInt64BE(timestamp, batchAt.baseTimestamp)
+  bytes.writeBigInt64BE(timestamp, batchAt.maxTimestamp)
   bytes.writeBigInt64BE(producer.producerId, batchAt.producerId)
   bytes.writeInt16BE(producer.producerEpoch, batchAt.producerEpoch)
-  bytes.writeInt32BE(-1, batchAt.baseSequence)
-  bytes.writeInt32BE(1, batchAt.recordCount)
-  record.copy(bytes, batchAt.records)
   return storedBatch(sealed(bytes))
+}
+
+/** Of the whole batch, by its own checksum and what that leaves out. */
+export function fingerprintOf(bytes: Buffer): number {
+  return bytes.readInt32BE(batchAt.crc) ^ bytes.readInt32BE(batchAt.baseOffset + 4)
 }
 
 /** One record within a batch: its own bytes, and what compaction asks of it. */

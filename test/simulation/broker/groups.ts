@@ -49,6 +49,16 @@ interface Group {
   readonly offsets: Map<string, CommittedOffset>
   /** Offsets of transactions that are not over, by producer. */
   readonly pendingOffsets: Map<bigint, Map<string, CommittedOffset>>
+  /** What a new coordinator will find in the log: the group as it was when its last rebalance was complete. */
+  stored: StoredGroup | null
+}
+
+interface StoredGroup {
+  readonly generationId: number
+  readonly protocolType: string
+  readonly protocolName: string
+  readonly leaderId: string | null
+  readonly members: readonly Member[]
 }
 
 export interface GroupSettings {
@@ -201,6 +211,7 @@ export class GroupCoordinator {
     if (group.state === 'Stable') {
       member.joining = null
       this.#heard(group, member)
+      this.#store(group)
       // It is told the leader of before, even if that was itself: then it is a follower for once.
       respond({ ...this.#joined(group, member), leaderId: leaderBefore, members: [] })
     } else if (group.state === 'PreparingRebalance') this.#completeJoinIfAll(group)
@@ -234,6 +245,7 @@ export class GroupCoordinator {
       if (member !== undefined) member.assignment = assignment
     }
     group.state = 'Stable'
+    this.#store(group)
     this.#rebalances++
     for (const member of group.members.values()) {
       const { syncing } = member
@@ -357,18 +369,44 @@ export class GroupCoordinator {
   }
 
   /**
-   * The coordinator has moved: requests that were held back are never answered, and sessions start anew. A rebalance under way
-   * begins again.
+   * The coordinator has moved. Requests that were held back are answered by that. The new one knows what was stored: offsets, and
+   * the group as it was after its last complete rebalance. Whatever a rebalance under way had brought is forgotten, with members that
+   * had joined since, and without those that had left. Sessions start anew.
    */
   moveCoordinator(groupId: string): void {
     const group = this.#groups.get(groupId)
     if (group === undefined) return
     for (const member of group.members.values()) {
-      member.joining = null
-      member.syncing = null
-      this.#heard(group, member)
+      if (member.session !== null) member.session.isCancelled = true
+      member.joining?.(noJoin(k.NOT_COORDINATOR, member.memberId))
+      member.syncing?.({ errorCode: k.NOT_COORDINATOR, assignment: nothing })
     }
-    if (group.state === 'CompletingRebalance') this.#prepareRebalance(group)
+    for (const timer of [group.rebalanceTimer, group.syncTimer, ...group.pendingIds.values()])
+      if (timer !== null) timer.isCancelled = true
+    const { stored } = group
+    group.pendingIds.clear()
+    group.members = new Map(stored?.members.map((member) => [member.memberId, { ...member }]))
+    group.statics = new Map()
+    for (const { instanceId, memberId } of group.members.values())
+      if (instanceId !== null) group.statics.set(instanceId, memberId)
+    group.state = group.members.size > 0 ? 'Stable' : 'Empty'
+    group.generationId = stored?.generationId ?? 0
+    group.protocolType = stored?.protocolType ?? ''
+    group.protocolName = stored?.protocolName ?? ''
+    group.leaderId = stored?.leaderId ?? null
+    for (const member of group.members.values()) this.#heard(group, member)
+  }
+
+  /** As brokers do when the leader's plan is there, when a static member comes back, and when the last member has gone. */
+  #store(group: Group): void {
+    const { generationId, protocolType, protocolName, leaderId } = group
+    const members = [...group.members.values()].map((member) => ({
+      ...member,
+      joining: null,
+      syncing: null,
+      session: null,
+    }))
+    group.stored = { generationId, protocolType, protocolName, leaderId, members }
   }
 
   #newGroup(groupId: string): Group {
@@ -387,6 +425,7 @@ export class GroupCoordinator {
       isInitialDelay: false,
       offsets: new Map(),
       pendingOffsets: new Map(),
+      stored: null,
     }
     this.#groups.set(groupId, group)
     return group
@@ -472,6 +511,7 @@ export class GroupCoordinator {
       group.generationId++
       group.state = 'Empty'
       group.leaderId = null
+      this.#store(group)
       return
     }
     const leader = group.members.get(group.leaderId ?? '')

@@ -1,7 +1,8 @@
 /**
  * One partition: its batches, what the producers have written, which transactions are open, and which were aborted.
  *
- * Every replica is in sync: the high watermark is the end of the log.
+ * Every replica is in sync: the high watermark is the end of the log, but for a while after another node has become the leader, when it
+ * may be behind.
  */
 import { kafkaError } from '../../../src/kafka/wire/wire.ts'
 import {
@@ -44,6 +45,10 @@ export class PartitionLog {
   segmentBatches = 0
   /** Called when a reader may see more. */
   onMove: () => void = () => {}
+  /** What was deleted from the front, for those who must know the whole. */
+  readonly deleted: { batches: StoredBatch[]; aborted: AbortedTransaction[] } = { batches: [], aborted: [] }
+  /** The high watermark of a new leader that has not heard of its followers yet. */
+  #behind: number | null = null
   readonly #producers = new Map<bigint, ProducerState>()
   /** Producers about whose transaction the coordinator was asked, and which have not written since. */
   readonly #asked = new Map<bigint, { epoch: number; lowestSequence: number }>()
@@ -53,12 +58,42 @@ export class PartitionLog {
     this.partition = partition
   }
 
-  /** The first offset of the oldest open transaction, or the end; never before what is still there. */
+  get highWatermark(): number {
+    return this.#behind ?? this.end
+  }
+
+  /** Whether a new leader does not know yet how far its followers are. */
+  get isLagging(): boolean {
+    return this.#behind !== null
+  }
+
+  /** Those who read see up to `batchCount` batches less, until `catchUp`. */
+  lag(batchCount: number): void {
+    this.#behind = this.batches.at(-batchCount)?.baseOffset ?? this.logStart
+  }
+
+  catchUp(): void {
+    this.#behind = null
+    this.onMove()
+  }
+
+  /** The first offset of the oldest open transaction, or the high watermark; never before what is still there. */
   get lastStable(): number {
-    let stable = this.end
+    let stable = this.highWatermark
     for (const { openSince } of this.#producers.values())
       if (openSince !== null && openSince < stable) stable = openSince
     return Math.max(stable, this.logStart)
+  }
+
+  /** The log as if nothing had been deleted from its front. */
+  whole(): PartitionLog {
+    if (this.logStart === 0) return this
+    const whole = new PartitionLog(this.topic, this.partition)
+    whole.end = this.end
+    whole.batches = [...this.deleted.batches, ...this.batches]
+    whole.aborted = [...this.deleted.aborted, ...this.aborted]
+    for (const [producerId, state] of this.#producers) whole.#producers.set(producerId, state)
+    return whole
   }
 
   hasOpenTransaction(producerId: bigint, producerEpoch: number): boolean {
@@ -189,11 +224,14 @@ export class PartitionLog {
   }
 
   deleteBelow(offset: number): number {
-    const wanted = offset === -1 ? this.end : offset
-    if (wanted > this.end || wanted < 0) return kafkaError.OFFSET_OUT_OF_RANGE
+    const wanted = offset === -1 ? this.highWatermark : offset
+    if (wanted > this.highWatermark || wanted < 0) return kafkaError.OFFSET_OUT_OF_RANGE
     this.logStart = Math.max(this.logStart, wanted)
-    this.batches = this.batches.filter(({ lastOffset }) => lastOffset >= this.logStart)
-    this.aborted = this.aborted.filter(({ lastOffset }) => lastOffset >= this.logStart)
+    const isLeft = ({ lastOffset }: { readonly lastOffset: number }): boolean => lastOffset >= this.logStart
+    this.deleted.batches.push(...this.batches.filter((batch) => !isLeft(batch)))
+    this.deleted.aborted.push(...this.aborted.filter((transaction) => !isLeft(transaction)))
+    this.batches = this.batches.filter(isLeft)
+    this.aborted = this.aborted.filter(isLeft)
     return 0
   }
 

@@ -30,6 +30,8 @@ interface HeldFetch {
   readonly complete: () => void
 }
 
+const acknowledgementCheckMs = 5
+
 const partitionName = (topic: string, partition: number): string => `${topic}/${partition}`
 
 export class SimulatedBroker {
@@ -61,13 +63,22 @@ export class SimulatedBroker {
     this.#handlers[api](nodeId, request, respond)
   }
 
-  /** Lets another node lead a partition. */
-  moveLeader(topic: string, partition: number): void {
+  /** Lets another node lead a partition. With `lag` its high watermark is behind by up to some batches for so long. */
+  moveLeader(
+    topic: string,
+    partition: number,
+    lag?: { readonly batches: number; readonly ms: number },
+  ): void {
     const found = this.topics.partition(topic, partition)
     if (found === null || this.#upNodes().length === 0) return
+    const { log } = found
     found.leaderId = this.#random.pick(this.#upNodes())
     found.leaderEpoch++
-    this.#wakeFetches(found.log)
+    if (lag !== undefined && !log.isLagging) {
+      log.lag(lag.batches)
+      this.#queue.afterQuietly(lag.ms, () => log.catchUp())
+    }
+    this.#wakeFetches(log)
   }
 
   /** Lets another node coordinate a group (0) or transactional id (1), after having loaded what it must know. */
@@ -181,7 +192,8 @@ export class SimulatedBroker {
         respond({
           errorCode: ofId(nodeId, request.transactionalId) || transactions.end(request, request.commit),
         }),
-      Produce: (nodeId, request, respond) => respond(this.#produce(nodeId, request)),
+      Produce: (nodeId, request, respond) =>
+        this.#whenAcknowledged(request, this.#produce(nodeId, request), respond),
       Fetch: (nodeId, request, respond) => this.#fetch(nodeId, request, respond),
       ListOffsets: (nodeId, request, respond) => respond(this.#listOffsets(nodeId, request)),
       CreateTopics: (_, request, respond) =>
@@ -287,6 +299,20 @@ export class SimulatedBroker {
     }
   }
 
+  /** Answers once the followers have what was written. */
+  #whenAcknowledged(
+    request: Request<'Produce'>,
+    answer: Answer<'Produce'>,
+    respond: Respond<'Produce'>,
+  ): void {
+    const isLagging = request.partitions.some(
+      ({ topic, partition }) => this.topics.partition(topic, partition)?.log.isLagging,
+    )
+    if (!isLagging) respond(answer)
+    else
+      this.#queue.afterQuietly(acknowledgementCheckMs, () => this.#whenAcknowledged(request, answer, respond))
+  }
+
   #append(
     nodeId: number,
     transactionalId: string | null,
@@ -367,7 +393,7 @@ export class SimulatedBroker {
         topic,
         partition,
         errorCode: k.NONE,
-        highWatermark: log.end,
+        highWatermark: log.highWatermark,
         lastStableOffset: log.lastStable,
         logStartOffset: log.logStart,
         abortedTransactions,
@@ -385,8 +411,15 @@ export class SimulatedBroker {
       partitions: partitions.map(({ topic, partition, timestamp }) => {
         const log = this.#led(nodeId, topic, partition)
         if (typeof log === 'number') return { topic, partition, errorCode: log, offset: -1 }
-        const end = isolationLevel === 1 ? log.lastStable : log.end
-        return { topic, partition, errorCode: k.NONE, offset: timestamp === -2 ? log.logStart : end }
+        if (timestamp === -2) return { topic, partition, errorCode: k.NONE, offset: log.logStart }
+        // A new leader does not guess: what it does not know yet may have been seen by others.
+        if (log.isLagging) return { topic, partition, errorCode: k.OFFSET_NOT_AVAILABLE, offset: -1 }
+        return {
+          topic,
+          partition,
+          errorCode: k.NONE,
+          offset: isolationLevel === 1 ? log.lastStable : log.end,
+        }
       }),
     }
   }
