@@ -42,6 +42,8 @@ const heldBackSlackMs = 10_000
  */
 const askAgainMs = 15_000
 const warnEveryMs = 5000
+/** A member that is fenced again so soon gives up: another process lives with its instance id. */
+const takeBackAgainMs = 60_000
 
 export class ConsumerGroupMember implements GroupMember {
   private readonly context: PortContext
@@ -52,7 +54,9 @@ export class ConsumerGroupMember implements GroupMember {
   private memberId = ''
   private current: GroupIdentity | null = null
   private reason: string | null = 'not joined yet'
+  /** Another join has taken our place, and we have not taken it back. */
   private fenced = false
+  private takenBackAt: number | null = null
   private lost = false
   private closed = false
   private attempt: JoinAttempt | null = null
@@ -253,7 +257,6 @@ export class ConsumerGroupMember implements GroupMember {
       return await this.ask(api, { ...request, memberId: answer.memberId })
     }
     this.heard(answer.errorCode)
-    if (this.fenced) throw this.fencedError()
     throw this.context.cluster.coordinatorError(group, answer.errorCode, api)
   }
 
@@ -280,6 +283,7 @@ export class ConsumerGroupMember implements GroupMember {
         break
       case kafkaError.FENCED_INSTANCE_ID:
         this.heartbeats.stop()
+        this.memberId = ''
         this.fenced = true
         this.lose('fenced')
         break
@@ -292,9 +296,25 @@ export class ConsumerGroupMember implements GroupMember {
   }
 
   private refuseWhereOver(): void {
-    if (this.fenced) throw this.fencedError()
-    if (!this.closed) return
-    throw new CodedError('INTERNAL', { operation: 'join the group', detail: 'The member was closed.' })
+    if (this.closed)
+      throw new CodedError('INTERNAL', { operation: 'join the group', detail: 'The member was closed.' })
+    if (this.fenced) this.takeBack()
+  }
+
+  /**
+   * A JoinGroup that this process, or the one before it in this place, has given up may still arrive, and take the place of the member
+   * that lives. Nobody answers for it, so the place is taken back; a process would take it once more.
+   */
+  private takeBack(): void {
+    const now = this.context.clock.monotonic()
+    if (this.takenBackAt !== null && now - this.takenBackAt < takeBackAgainMs) throw this.fencedError()
+    this.takenBackAt = now
+    this.fenced = false
+    const { groupId, instanceId } = this.options
+    this.context.log.warn(
+      { groupId, instanceId },
+      'another join has taken the place of this member: it is taken back',
+    )
   }
 
   /** Once the group has said that it does not know us, no heartbeat needs to ask again. */

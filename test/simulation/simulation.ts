@@ -68,8 +68,6 @@ const settleLimitMs = 120_000
 
 /** Codes with which a process may end where its disk was full; it is then started again. */
 const diskExits: readonly string[] = ['STORE_WRITE_FAILED', 'STATE_DIR_UNUSABLE']
-/** A JoinGroup of a process that is dead by now may arrive late, and take the place of the one that lives. */
-const fencedExit = 'MEMBER_FENCED'
 
 export function simulate(options: SimulationOptions): Promise<Outcome> {
   return new Simulation(options).run()
@@ -304,7 +302,7 @@ class Simulation {
   #exited(instance: Instance, code: string | null, message: string): void {
     this.#count(`exit ${code ?? 'clean'}`)
     if (code !== null && this.#faults.isFinished) this.#failedAtTheEnd.add(instance)
-    const isExcused = code === null || code === fencedExit || (diskExits.includes(code) && instance.wasFull)
+    const isExcused = code === null || (diskExits.includes(code) && instance.wasFull)
     if (!isExcused) this.#fail(`${instance.name} has ended:\n  ${message}`)
     else this.#faults.restartLater(instance)
   }

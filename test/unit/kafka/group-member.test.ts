@@ -119,7 +119,6 @@ describe('a group member', () => {
   it.each([
     [23, 'GROUP_INCONSISTENT'],
     [30, 'AUTHORIZATION_FAILED'],
-    [82, 'MEMBER_FENCED'],
     [26, 'PROTOCOL_ERROR'],
   ])('gives up where JoinGroup answers %i', async (errorCode, code) => {
     const { wire, member: it } = member()
@@ -168,17 +167,41 @@ describe('a group member', () => {
     expect(it.rejoinReason()).toBeNull()
   })
 
-  it('stops for good where another process has its instance id', async () => {
+  it('takes its place back from a join that nobody answers for', async () => {
     const { wire, clock, member: it } = member({ instanceId: 'i' })
     await it.join()
     wire.script('Heartbeat', { errorCode: 82 })
     await clock.pass(2000)
     expect(it.rejoinReason()).toBe('fenced')
+    expect(it.wasLost()).toBe(true)
     expect(await codeOf(() => it.confirm())).toBe('TASK_MIGRATED')
+    wire.script('JoinGroup', joinAnswer({ memberId: 'm-2' }))
+    wire.script('Heartbeat', { errorCode: 0 })
+    await it.join()
+    expect(wire.requests('JoinGroup').map(({ memberId }) => memberId)).toEqual(['', ''])
+    expect(it.identity().memberId).toBe('m-2')
+    await it.close(true)
+    expect(wire.sent('LeaveGroup')).toHaveLength(1)
+  })
+
+  it('stops for good where another process takes its place again', async () => {
+    const { wire, member: it } = member({ instanceId: 'i' })
+    wire.script('JoinGroup', joinAnswer({ errorCode: 82 }), joinAnswer({ memberId: 'm-2' }))
+    await it.join()
+    wire.script('SyncGroup', { errorCode: 82, assignment: Buffer.alloc(0) })
     expect(await codeOf(() => it.join())).toBe('MEMBER_FENCED')
-    expect(wire.sent('JoinGroup')).toHaveLength(1)
     await it.close(true)
     expect(wire.sent('LeaveGroup')).toHaveLength(0)
+  })
+
+  it('takes its place back another time after a long while', async () => {
+    const { wire, clock, member: it } = member({ instanceId: 'i' })
+    wire.script('JoinGroup', joinAnswer({ errorCode: 82 }), joinAnswer({ memberId: 'm-2' }))
+    await it.join()
+    await clock.pass(60_000)
+    wire.script('JoinGroup', joinAnswer({ errorCode: 82 }), joinAnswer({ memberId: 'm-3' }))
+    await it.join()
+    expect(it.identity().memberId).toBe('m-3')
   })
 
   it('gives itself up when no heartbeat has succeeded for the session time-out', async () => {
