@@ -159,7 +159,7 @@ class Pass {
     const { appId, inputTopic, reading } = this.#options
     const { reader, clock } = reading
     const starts = await reader.offsets(inputTopic, 'earliest')
-    const counted = starts.map((_, partition) => this.#countedBy(partition, Math.max))
+    const counted = starts.map((_, partition) => this.#countedBy(partition))
     // The changelog's transaction can be visible before the group's offsets are.
     const deadline = clock.monotonic() + settleTimeoutMs
     let committed = await reader.committedOffsets(appId, inputTopic)
@@ -185,11 +185,11 @@ class Pass {
     })
   }
 
-  /** The least or the most that any partition of the changelog has counted of a partition of the input. */
-  #countedBy(inputPartition: number, pick: (...values: number[]) => number): number {
+  /** The most that any partition of the changelog has counted of a partition of the input. */
+  #countedBy(inputPartition: number): number {
     const { inputTopic } = this.#options
     const counted = this.#changelog.partitions.map((partition) => partition.counted(inputTopic))
-    return pick(...counted.map((ends) => ends.get(inputPartition) ?? 0))
+    return Math.max(...counted.map((ends) => ends.get(inputPartition) ?? 0))
   }
 
   async #surveyDeadLetters(input: readonly InputPartition[]): Promise<DeadLetterReading | null> {
@@ -231,21 +231,16 @@ class Pass {
     let uncounted = 0
     for (const range of ranges) {
       const { partition, to } = range
-      const countedByAll = this.#countedBy(partition, Math.min)
       for await (const batch of batchesOf(reading.reader, range)) {
         await letters?.mergeUpTo(partition, batch.nextOffset)
-        for (const record of batch.records) {
-          const validBefore = recount.valid
-          recount.add(record, partition)
-          if (record.offset >= countedByAll) uncounted += recount.valid - validBefore
-        }
+        for (const record of batch.records) recount.add(record, partition)
         progress(range, batch)
       }
       await letters?.mergeUpTo(partition, Number.POSITIVE_INFINITY)
       uncounted += await this.#validIn({ ...range, from: to, to: input[partition]?.end ?? to })
     }
     letters?.letters.finish()
-    return { recount, uncounted }
+    return { recount, uncounted: uncounted + recount.uncounted }
   }
 
   /** What of the input has been counted or committed. */

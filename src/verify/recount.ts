@@ -36,9 +36,15 @@ function isPaneIn(pane: number, last: number, panes: number): boolean {
   return last - panes < pane && pane <= last
 }
 
+/** Of keys in place of an entry. */
+const notHeld = -1
+const notCounted = -2
+
 export class Recount {
   valid = 0
   invalid = 0
+  /** Valid logins of which not every key is counted yet. */
+  uncounted = 0
   readonly #options: RecountOptions
   readonly #paneMs: readonly number[]
   /** By partition of the changelog and window: the pane of the final stream time. */
@@ -68,19 +74,22 @@ export class Recount {
     const { eventTime, rows } = login
     for (const [window, paneMs] of this.#paneMs.entries())
       this.#panes[window] = Math.floor(eventTime / paneMs)
+    let isUncounted = false
     for (const { key } of rows) {
       const index = this.#entry(key, partition, record.offset)
       if (index >= 0) this.#count(index, eventTime)
+      else if (index === notCounted) isUncounted = true
     }
+    if (isUncounted) this.uncounted++
   }
 
-  /** The key's entry, made if need be; -1 where the login at this place does not belong into the count. */
+  /** The key's entry, made if need be; `notHeld` where another pass has it, `notCounted` where it has not come to this place. */
   #entry(key: string, partition: number, offset: number): number {
     const { ledger } = this.#options
     const found = ledger.find(key)
-    if (found < 0 && !ledger.holds(key)) return -1
+    if (found < 0 && !ledger.holds(key)) return notHeld
     const own = found < 0 ? ledger.partitionFor(key) : ledger.get(found, field.partition)
-    if (!this.#isCounted(own, partition, offset)) return -1
+    if (!this.#isCounted(own, partition, offset)) return notCounted
     return found < 0 ? ledger.make(key, own) : found
   }
 
