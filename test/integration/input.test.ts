@@ -1,5 +1,4 @@
 import { afterEach, expect, test } from 'vitest'
-import type { Outgoing, TransactionalProducer } from '../../src/ports/kafka.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { readCommitted } from '../../src/verify/index.ts'
 import { Application } from '../support/application.ts'
@@ -12,75 +11,6 @@ let application: Application
 afterEach(async () => {
   await killAllInstances()
   await application.close()
-})
-
-/** What a control record's key looks like: version 0, type 0 (abort). */
-const markerLikeKey = Buffer.from([0, 0, 0, 0])
-
-function login(user: string, locale: string): Buffer {
-  const seconds = Math.floor(systemClock.now() / 1000)
-  return Buffer.from(JSON.stringify({ user_id: user, locale, timestamp: seconds }))
-}
-
-async function producer(name: string): Promise<TransactionalProducer> {
-  const { kafka, config } = application
-  const created = kafka.producer({
-    transactionalId: `${config.inputTopic}-${name}`,
-    transactionTimeoutMs: 60_000,
-  })
-  await created.init()
-  return created
-}
-
-function records(from: TransactionalProducer, count: number, locale: string, key: Buffer | null): Outgoing[] {
-  const appender = from.appender()
-  for (let i = 0; i < count; i++) appender.append(key, login(`${locale}-${i}`, locale), systemClock.now())
-  return [{ partition: { topic: application.config.inputTopic, partition: 0 }, records: appender }]
-}
-
-test('nothing of aborted transactions is counted, however they overlap, and records with keys like markers are', async () => {
-  application = new Application('aborted')
-  await application.createInput(1)
-  const good = await producer('good')
-  const bad = await producer('bad')
-  const ugly = await producer('ugly')
-  for (let round = 0; round < 10; round++) {
-    // bad and ugly are open at once, and good commits inside both.
-    await bad.send(records(bad, 7, 'aborted', null))
-    await ugly.send(records(ugly, 5, 'aborted', markerLikeKey))
-    await good.send(records(good, 3, 'committed', markerLikeKey))
-    await bad.send(records(bad, 2, 'aborted', markerLikeKey))
-    await good.commit()
-    if (round % 2 === 0) await bad.abort()
-    await good.send(records(good, 4, 'committed', null))
-    await ugly.abort()
-    await good.commit()
-    if (round % 2 === 1) await bad.abort()
-  }
-  const instance = application.start()
-  const report = await expectExact(application, { valid: 70, invalid: 0 })
-  // total, the locale, and `unknown` for the two dimensions that the logins lack: no row of an aborted login.
-  expect(report.keys).toBe(4)
-  expect(await instance.stop()).toBe(0)
-})
-
-test('a thousand bad records of every kind stand once in the dead-letter topic, unchanged, and stop nothing', async () => {
-  application = new Application('bad-records')
-  await application.createInput(2)
-  const instance = application.start()
-  const bad = await application.produceLogins(1000, { invalidShare: 1, seed: 5 })
-  const big = Buffer.alloc(900_000, 'x')
-  await application.produce([
-    { value: big, timestamp: systemClock.now() },
-    {
-      value: Buffer.from('{"__proto__":{"user_id":"a"},"timestamp":1700000000}'),
-      timestamp: systemClock.now(),
-    },
-    { value: null, key: Buffer.from('tombstone'), timestamp: systemClock.now() },
-    { value: login('good', 'RU'), timestamp: systemClock.now() },
-  ])
-  await expectExact(application, { valid: 1, invalid: bad.length + 3 })
-  expect(await instance.stop()).toBe(0)
 })
 
 test('new partitions of the input are read from their start, by whichever instance gets them, and the topics beside it grow with it', async () => {
