@@ -56,6 +56,7 @@ export function simulatedParty(seed: number): Party {
     broker,
     conditions: calm,
     connections: new Set<never>(),
+    corrupted: new Set<never>(),
     note: () => {},
     onRequest: () => {},
   }
