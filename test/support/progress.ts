@@ -24,6 +24,7 @@ export class ProgressWatch {
     const { appId, inputTopic, brokers } = this.#application.config
     let reader: KafkaReader | null = null
     let last = ''
+    let wasDone = false
     let since = systemClock.monotonic()
     while (!this.#isEnded) {
       try {
@@ -32,10 +33,12 @@ export class ProgressWatch {
         const committed = await reader.committedOffsets(appId, inputTopic)
         const isDone = ends.every((end, partition) => end === 0 || committed[partition] === end)
         if (isDone || committed.join() !== last) {
-          this.#stalledUntilNow(since)
+          // From one look without open input to the next nothing has stood still, however busy this process was in between.
+          if (!wasDone) this.#stalledUntilNow(since)
           last = committed.join()
           since = systemClock.monotonic()
         }
+        wasDone = isDone
       } catch {
         // Kafka is away, which may be the fault itself; the time goes on counting, and the next look opens a reader of its own.
         await reader?.close().catch(() => undefined)
