@@ -357,7 +357,7 @@ export class GroupCoordinator {
   delete(groupId: string): number {
     const group = this.#groups.get(groupId)
     if (group === undefined) return k.GROUP_ID_NOT_FOUND
-    if (group.members.size > 0) return k.NON_EMPTY_GROUP
+    if (group.state !== 'Empty') return k.NON_EMPTY_GROUP
     this.#groups.delete(groupId)
     return k.NONE
   }
