@@ -1,8 +1,9 @@
 /** One sequence on both brokers, up to the first step in which they differ. */
 import { uniquePrefix } from '../../support/broker.ts'
 import type { Command } from './commands.ts'
+import type { Described, Step } from './conversation.ts'
 import { realParty, simulatedParty } from './party.ts'
-import { type Described, Player, type Step } from './player.ts'
+import { Player } from './player.ts'
 
 type Answers = readonly Described[]
 
