@@ -1,3 +1,4 @@
+import { CodedError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { FetchedRecords, KafkaClient, TopicPartition } from '../../ports/kafka.ts'
 
@@ -17,8 +18,12 @@ export async function readPartition(options: {
   /** Takes all records of the chunk before it resolves. */
   onRecords: (records: FetchedRecords) => Promise<void> | void
   cancelled?: () => boolean
+  /** CHANGELOG_BLOCKED after an open transaction has held the end of what may be read back for so long; never if absent. */
+  maxHeldBackMs?: number
 }): Promise<void> {
   const { kafka, clock, partition, from, to, onRecords, cancelled } = options
+  const { maxHeldBackMs = Number.POSITIVE_INFINITY } = options
+  let heldBackSince: number | null = null
   if (from >= to) return
   const fetcher = kafka.fetcher({ maxBytesPerPartition: 4 << 20, isCompacted: true })
   let wake = (): void => {}
@@ -28,6 +33,7 @@ export async function readPartition(options: {
     while (cancelled?.() !== true) {
       const chunk = fetcher.poll()
       if (chunk !== null) {
+        heldBackSince = null
         await onRecords(chunk)
         if (chunk.nextOffset >= to) return
         await clock.yield()
@@ -35,6 +41,12 @@ export async function readPartition(options: {
       }
       if (fetcher.position(partition) >= to) return
       fetcher.throwFailure()
+      const stable = fetcher.lastStableOffset(partition)
+      if (stable === null || fetcher.position(partition) < stable) heldBackSince = null
+      else heldBackSince ??= clock.monotonic()
+      if (heldBackSince !== null && clock.monotonic() - heldBackSince > maxHeldBackMs) {
+        throw blocked(partition, stable)
+      }
       await new Promise<void>((resolve) => {
         const cancel = clock.setTimer(lookAgainMs, resolve)
         wake = () => {
@@ -46,4 +58,13 @@ export async function readPartition(options: {
   } finally {
     await fetcher.close()
   }
+}
+
+/** A broker that has lost a marker, as after an unclean election of a leader, keeps its transaction open for ever (KIP-664). */
+function blocked(partition: TopicPartition, offset: number | null): CodedError {
+  return new CodedError('CHANGELOG_BLOCKED', {
+    operation: 'restore a task',
+    ...partition,
+    ...(offset === null ? {} : { offset }),
+  })
 }

@@ -168,7 +168,8 @@ export class Streams {
     survey: ChangelogSurvey
     fingerprint: Fingerprint
   }): TaskEnvironment {
-    const { topology, kafka, clock, log, databases, bootId, localState, tasks, observer } = this.#options
+    const { topology, kafka, clock, log, databases, bootId, maxStallMs, localState, tasks, observer } =
+      this.#options
     const { clusterId, catalog, survey, fingerprint } = parts
     return {
       topology,
@@ -179,6 +180,7 @@ export class Streams {
       log,
       databases,
       bootId,
+      maxStallMs,
       clusterId,
       catalog,
       fingerprint,

@@ -172,6 +172,7 @@ async function restore(
     partition: changelog,
     from,
     to: end,
+    maxHeldBackMs: environment.maxStallMs,
     cancelled,
     onRecords: async (records) => {
       const writes: ChangelogWrite[] = []

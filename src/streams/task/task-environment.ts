@@ -32,6 +32,8 @@ export interface TaskEnvironment {
   readonly log: Log
   readonly databases: DatabaseOpener
   readonly bootId: string
+  /** So long a restore waits for a transaction that nobody ends. */
+  readonly maxStallMs: number
   readonly clusterId: string
   /** Where the task's store lives. */
   storeDirectory(taskId: string): string

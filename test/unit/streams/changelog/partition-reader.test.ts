@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import type { Fetcher, KafkaClient } from '../../../../src/ports/kafka.ts'
+import { readPartition } from '../../../../src/streams/changelog/partition-reader.ts'
+import { systemClock } from '../../../../src/system/clock.ts'
+
+const partition = { topic: 'changelog', partition: 0 }
+
+/** Of a partition where nothing may be read between offset 5 and what `lastStable` says. */
+function kafkaWith(lastStable: () => number): KafkaClient {
+  const fetcher: Partial<Fetcher> = {
+    onArrival: () => undefined,
+    seek: () => undefined,
+    poll: () => null,
+    position: lastStable,
+    lastStableOffset: lastStable,
+    throwFailure: () => undefined,
+    close: async () => undefined,
+  }
+  return { fetcher: () => fetcher } as unknown as KafkaClient
+}
+
+const onRecords = () => undefined
+
+test('a transaction that nobody ends is waited for so long, and then told', async () => {
+  const reading = readPartition({
+    kafka: kafkaWith(() => 5),
+    clock: systemClock,
+    partition,
+    from: 5,
+    to: 9,
+    onRecords,
+    maxHeldBackMs: 300,
+  })
+  await expect(reading).rejects.toMatchObject({ code: 'CHANGELOG_BLOCKED', details: { offset: 5 } })
+})
+
+test('a transaction that ends in that time is no matter', async () => {
+  const start = systemClock.monotonic()
+  const kafka = kafkaWith(() => (systemClock.monotonic() - start > 300 ? 9 : 5))
+  await readPartition({
+    kafka,
+    clock: systemClock,
+    partition,
+    from: 5,
+    to: 9,
+    onRecords,
+    maxHeldBackMs: 5000,
+  })
+})
