@@ -84,6 +84,30 @@ export function producerContract(scenario: () => PortScenario): void {
     expect(await codeOf(() => sendValues(old, partition, ['of the zombie']))).toBe('PRODUCER_FENCED')
   })
 
+  it('aborts a transaction whose time has passed, and refuses its late end', async () => {
+    const partition = await scenario().partition()
+    const transactionalId = scenario().port.uniqueName('slow-id')
+    const slow = scenario().client.producer({ transactionalId, transactionTimeoutMs: 1000 })
+    await slow.init()
+    await sendValues(slow, partition, ['too late'])
+    // The coordinator looks for such transactions every ten seconds.
+    await scenario().until(
+      async () => {
+        const [highWatermark, lastStable] = await ends(scenario(), partition)
+        return highWatermark === 2 && lastStable === 2
+      },
+      'the transaction is aborted',
+      30_000,
+    )
+    // Of the next owner's transaction too, into which it must not fall.
+    const next = await scenario().producer(scenario().newClient(), transactionalId)
+    await sendValues(next, partition, ['in time'])
+    expect(await codeOf(() => slow.commit())).toBe('PRODUCER_FENCED')
+    await next.commit()
+    await scenario().until(async () => (await scenario().values(partition)).length > 0, 'the commit is seen')
+    expect(await scenario().values(partition)).toEqual(['in time'])
+  })
+
   it('refuses every call after a failure', async () => {
     const partition = await scenario().partition()
     const producer = await scenario().producer()

@@ -11,9 +11,11 @@ import { systemClock } from '../../src/system/clock.ts'
 import { bootstrapServers } from '../support/broker.ts'
 import { type Command, sequences } from './sequences/commands.ts'
 import { compare } from './sequences/compare.ts'
+import { releaseOf } from './sequences/release.ts'
 
 const count = Number(process.env.CONTRACT_SEQUENCES ?? 30)
 const seed = Number(process.env.CONTRACT_SEED ?? systemClock.now() & 0x7fff_ffff)
+const release = releaseOf(process.env.KAFKA_VERSION)
 /** For finding a shorter sequence with a difference. */
 const shrinkingMs = 60_000
 
@@ -25,10 +27,10 @@ test(`${count} random sequences of operations have the same answers on both brok
   let firstDifferenceAt: number | null = null
   const isSame = async (commands: readonly Command[]): Promise<void> => {
     if (firstDifferenceAt !== null && systemClock.monotonic() - firstDifferenceAt > shrinkingMs) return
-    let compared = await compare(commands, bootstrapServers())
+    let compared = await compare(commands, bootstrapServers(), release)
     if (compared.difference !== null) {
       // A machine that stands still for a while makes answers late; what brokers do differently, they do each time.
-      const again = await compare(commands, bootstrapServers())
+      const again = await compare(commands, bootstrapServers(), release)
       if (again.difference === null) {
         figures.notRepeated++
         console.log(`Not repeated: ${JSON.stringify(compared.difference)} in ${JSON.stringify(commands)}`)

@@ -4,6 +4,7 @@ import type { Command } from './commands.ts'
 import type { Described, Step } from './conversation.ts'
 import { realParty, simulatedParty } from './party.ts'
 import { Player } from './player.ts'
+import type { Release } from './release.ts'
 
 type Answers = readonly Described[]
 
@@ -23,9 +24,13 @@ export interface Difference {
   readonly real: Answers
 }
 
-export async function compare(commands: readonly Command[], bootstrapServers: string): Promise<Comparison> {
-  const foretold = await playSimulated(commands)
-  const player = new Player(await realParty(bootstrapServers), uniquePrefix('sequence'))
+export async function compare(
+  commands: readonly Command[],
+  bootstrapServers: string,
+  release: Release,
+): Promise<Comparison> {
+  const foretold = await playSimulated(commands, release)
+  const player = new Player(await realParty(bootstrapServers), uniquePrefix('sequence'), release)
   let answers = 0
   try {
     await player.begin()
@@ -44,8 +49,8 @@ export async function compare(commands: readonly Command[], bootstrapServers: st
   }
 }
 
-async function playSimulated(commands: readonly Command[]): Promise<Step[]> {
-  const player = new Player(simulatedParty(1), 'sequence')
+async function playSimulated(commands: readonly Command[], release: Release): Promise<Step[]> {
+  const player = new Player(simulatedParty(1), 'sequence', release)
   const steps: Step[] = []
   await player.begin()
   for (const command of commands) steps.push(await player.step(command, null))

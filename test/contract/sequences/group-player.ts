@@ -3,6 +3,7 @@ import { kafkaError as k } from '../../../src/kafka/wire/wire.ts'
 import { type Command, type MemberRole, type Speaker, slotCount, staticSlots } from './commands.ts'
 import { type Answer, type Conversation, one } from './conversation.ts'
 import type { Names } from './names.ts'
+import type { Release } from './release.ts'
 
 /** As whom a member speaks. */
 export interface Identity {
@@ -29,13 +30,15 @@ const stranger = 'stranger'
 export class GroupPlayer {
   readonly #conversation: Conversation
   readonly #names: Names
+  readonly #release: Release
   readonly #slots: Slot[]
   /** Member ids by the slot and the life that they belong to. */
   readonly #lives = new Map<string, string>()
 
-  constructor(conversation: Conversation, names: Names) {
+  constructor(conversation: Conversation, names: Names, release: Release) {
     this.#conversation = conversation
     this.#names = names
+    this.#release = release
     this.#slots = Array.from({ length: slotCount }, (_, slot) => ({
       instanceId: slot < staticSlots ? `instance-${slot}` : null,
       memberId: '',
@@ -56,7 +59,8 @@ export class GroupPlayer {
   async deleteGroup(): Promise<void> {
     const { groupId } = this.#names
     const { errorCode } = await this.#conversation.settled('DeleteGroups', { groupId }, one)
-    this.#conversation.answered('DeleteGroups', () => ({ errorCode }))
+    const isGone = errorCode === k.GROUP_ID_NOT_FOUND && !this.#release.forgetsRefusedGroups
+    this.#conversation.answered('DeleteGroups', () => ({ errorCode: isGone ? k.NONE : errorCode }))
   }
 
   async join(command: Extract<Command, { op: 'JoinGroup' }>): Promise<void> {
@@ -122,9 +126,13 @@ export class GroupPlayer {
   }
 
   async leave(members: readonly { readonly slot: number; readonly as: Speaker }[]): Promise<void> {
+    const leaving = this.#release.pendingLeaveRebalances
+      ? members
+      : members.filter(({ slot }) => !this.#isPending(slot))
+    if (leaving.length === 0) return
     const request = {
       groupId: this.#names.groupId,
-      members: members.map(({ slot, as }) => ({
+      members: leaving.map(({ slot, as }) => ({
         memberId: this.#memberId(slot, as),
         instanceId: this.#slots[slot]?.instanceId ?? null,
       })),
@@ -149,11 +157,17 @@ export class GroupPlayer {
     }
   }
 
+  /** Whether it was told to come back with an id, and has not done so. */
+  #isPending(slot: number): boolean {
+    const { memberId, generationId } = this.#slots[slot] as Slot
+    return memberId !== '' && generationId < 0
+  }
+
   async describeGroup(): Promise<void> {
     const answer = await this.#conversation.settled('DescribeGroups', { groupId: this.#names.groupId }, one)
     this.#conversation.answered('DescribeGroups', () => ({
       errorCode: answer.errorCode,
-      state: answer.state,
+      state: this.#release.forgetsRefusedGroups ? answer.state : answer.state.replace('Dead', 'Empty'),
       members: answer.members.map(({ memberId }) => this.#labelOfMember(memberId)).sort(),
     }))
   }

@@ -11,6 +11,7 @@ import { GroupPlayer } from './group-player.ts'
 import { Names } from './names.ts'
 import type { Party } from './party.ts'
 import { RecordPlayer } from './record-player.ts'
+import type { Release } from './release.ts'
 import { TopicPlayer } from './topic-player.ts'
 import { TransactionPlayer } from './transaction-player.ts'
 
@@ -21,15 +22,15 @@ export class Player {
   readonly #topics: TopicPlayer
   readonly #group: GroupPlayer
 
-  constructor(party: Party, prefix: string) {
+  constructor(party: Party, prefix: string, release: Release) {
     const names = new Names(prefix)
     this.#conversation = new Conversation(party)
-    this.#transactions = new TransactionPlayer(this.#conversation, names)
+    this.#transactions = new TransactionPlayer(this.#conversation, names, release)
     this.#records = new RecordPlayer(this.#conversation, names, (id) =>
       this.#transactions.labelOfProducer(id),
     )
     this.#topics = new TopicPlayer(this.#conversation, names)
-    this.#group = new GroupPlayer(this.#conversation, names)
+    this.#group = new GroupPlayer(this.#conversation, names, release)
   }
 
   /** What both brokers begin with: coordinators, topics and two transactional ids. */

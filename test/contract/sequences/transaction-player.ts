@@ -5,6 +5,7 @@ import type { Command, ProducerRole } from './commands.ts'
 import { type Conversation, each, one, timeoutMs } from './conversation.ts'
 import type { Identity } from './group-player.ts'
 import type { Names } from './names.ts'
+import type { Release } from './release.ts'
 
 interface Producer {
   readonly transactionalId: string
@@ -28,13 +29,15 @@ interface Written {
 export class TransactionPlayer {
   readonly #conversation: Conversation
   readonly #names: Names
+  readonly #release: Release
   /** What each transactional id was given, the newest last. */
   readonly #issued: Producer[][] = [[], [], []]
   readonly #written = new Map<string, Written>()
 
-  constructor(conversation: Conversation, names: Names) {
+  constructor(conversation: Conversation, names: Names, release: Release) {
     this.#conversation = conversation
     this.#names = names
+    this.#release = release
   }
 
   async findCoordinator(keyType: 0 | 1): Promise<void> {
@@ -123,10 +126,10 @@ export class TransactionPlayer {
       written.last = wanted
     }
     this.#conversation.answered('Produce', () =>
-      this.#names.describePartitions(answer.partitions, ({ baseOffset, logStartOffset }) => ({
-        baseOffset,
-        logStartOffset,
-      })),
+      this.#names.describePartitions(answer.partitions, ({ errorCode, baseOffset, logStartOffset }) => {
+        const isTold = this.#release.asksAboutOtherEpochs || errorCode !== k.INVALID_PRODUCER_EPOCH
+        return { baseOffset, logStartOffset: isTold ? logStartOffset : 'any' }
+      }),
     )
   }
 
@@ -144,8 +147,9 @@ export class TransactionPlayer {
     const newest = issued.at(-1)
     // One that nobody has ever been given.
     if (newest === undefined) return { transactionalId, producerId: 999_999_999n, producerEpoch: 0 }
-    if (age < 0) return { ...newest, producerEpoch: newest.producerEpoch - age }
-    return issued.at(-1 - age) ?? newest
+    if (age < 0 && this.#release.asksAboutOtherEpochs)
+      return { ...newest, producerEpoch: newest.producerEpoch - age }
+    return issued.at(-1 - Math.max(0, age)) ?? newest
   }
 
   labelOfProducer(producerId: bigint): string {

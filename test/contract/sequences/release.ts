@@ -1,0 +1,18 @@
+/**
+ * What Kafka before 4 does otherwise than the simulated broker, which is a 4.3. The port relies on none of it: it never uses an epoch
+ * that it was not given, and looks at no log start of a refused batch, nor at groups without members.
+ */
+export interface Release {
+  /** A leader asks about a batch of another epoch than that of the open transaction; else its own log judges. */
+  readonly asksAboutOtherEpochs: boolean
+  /** A refused offset commit leaves no group behind. */
+  readonly forgetsRefusedGroups: boolean
+  /** Whoever was told to come back with an id, and leaves instead, makes the group rebalance. */
+  readonly pendingLeaveRebalances: boolean
+}
+
+/** `version`: as in `3.9.1`; undefined: the one that tests take by default. */
+export function releaseOf(version: string | undefined): Release {
+  const isNew = version === undefined || Number(version.split('.')[0]) >= 4
+  return { asksAboutOtherEpochs: isNew, forgetsRefusedGroups: isNew, pendingLeaveRebalances: isNew }
+}
