@@ -32,6 +32,8 @@ const mostForeignRecords = 5
 export class Faults {
   readonly #parts: FaultParts
   #isOn = false
+  /** Records of the input below that offset were deleted, although the group had not got there. */
+  loss: { readonly partition: number; readonly upTo: number } | null = null
 
   constructor(parts: FaultParts) {
     this.#parts = parts
@@ -57,6 +59,7 @@ export class Faults {
     this.#again(every.grow, () => this.#grow())
     this.#again(every.retention, () => this.#deleteRead())
     this.#again(every.hang, () => this.#hang())
+    if (plan.losesInput) this.#loseInputLater()
   }
 
   /** Everything heals, and every instance runs a process. */
@@ -245,6 +248,24 @@ export class Faults {
     const upTo = log.logStart + 1 + random.below(committed - log.logStart)
     note('retention', partition, upTo)
     log.deleteBelow(upTo)
+  }
+
+  /** Retention does not wait. Tried until something is there that is not counted, of a partition that has been counted before. */
+  #loseInputLater(): void {
+    const { queue, random, broker, note, appId, inputTopic } = this.#parts
+    queue.after(random.logarithmic(50, 500), () => {
+      if (!this.#isOn) return
+      const { partition, log } = random.pick(broker.topics.partitionsOf(inputTopic))
+      const committed = broker.groups.committed(appId, `${inputTopic}/${partition}`)?.offset ?? null
+      if (committed === null || committed >= log.lastStable) {
+        this.#loseInputLater()
+        return
+      }
+      const upTo = committed + 1 + random.below(log.lastStable - committed)
+      note('input lost', partition, upTo)
+      this.loss = { partition, upTo }
+      log.deleteBelow(upTo)
+    })
   }
 
   #hang(): void {

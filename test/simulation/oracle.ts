@@ -31,6 +31,14 @@ export interface Verdict {
   readonly invalid: number
 }
 
+/** Up to where the group has read a partition of the input; null where it has committed nothing. */
+export function committedOffset(
+  { broker, appId, inputTopic }: OracleOptions,
+  partition: number,
+): number | null {
+  return broker.groups.committed(appId, `${inputTopic}/${partition}`)?.offset ?? null
+}
+
 /** Partitions of which the group has not committed all that is there, and transactions that are open. */
 export function unfinished({ broker, appId, inputTopic }: OracleOptions): string[] {
   const open: string[] = []

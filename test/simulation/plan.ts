@@ -69,6 +69,8 @@ export interface Plan {
   }
   readonly longestStopMs: number
   readonly longestDownMs: number
+  /** Once, logins are deleted that have not been counted: then no process may go on. */
+  readonly losesInput: boolean
   readonly longestHangMs: number
   /** How long a new leader does not know its high watermark, at the most; 0: it always does. */
   readonly longestLagMs: number
@@ -92,6 +94,7 @@ export function drawPlan(random: SeededRandom, { faults, without }: PlanOptions)
     atKill: leftOut(plan.atKill, without),
     crashAtCall: without.includes('crashAtCall') ? 0 : plan.crashAtCall,
     crashAtStep: without.includes('crashAtStep') ? 0 : plan.crashAtStep,
+    losesInput: plan.losesInput && !without.includes('losesInput'),
   }
 }
 
@@ -174,6 +177,7 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     },
     longestStopMs: Math.round(random.logarithmic(150, 9000)),
     longestDownMs: Math.round(random.logarithmic(50, 5000)),
+    losesInput: random.chance(0.03) && faults,
     longestHangMs: Math.round(random.logarithmic(200, 6000)),
     longestLagMs: random.chance(0.5) && faults ? Math.round(random.logarithmic(10, 2000)) : 0,
     longestClockJumpMs: Math.round(random.logarithmic(100, 100_000)),

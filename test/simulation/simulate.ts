@@ -1,20 +1,23 @@
 /**
  * Runs simulations.
  *
- *   simulate.ts --seed N [--log]          one, with its plan, what happened, and its hash
- *   simulate.ts --seeds N [--from M]      many: prints the seeds that failed, and how many ran a minute
+ *   simulate.ts --seed N [--log]          one: first its plan, then what happened, and its hash
+ *   simulate.ts --seeds N [--from M]      many: prints the seeds that failed with their plans, and how many ran a minute
+ *   --workers N                           in so many threads; the default is one
  *   --calm                                without faults
  *   --without kill,grow                   without those faults
  */
 import { parseArgs } from 'node:util'
 import type { Log } from '../../src/ports/log.ts'
-import { type Outcome, simulate } from './simulation.ts'
+import { addTo, emptySummary, runSeeds, runSeedsInWorkers } from './seeds.ts'
+import { type Outcome, planOf, simulate } from './simulation.ts'
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '1' },
     without: { type: 'string', default: '' },
     calm: { type: 'boolean', default: false },
     log: { type: 'boolean', default: false },
@@ -49,39 +52,36 @@ async function runOne(seed: number): Promise<void> {
   if (outcome.failure !== null) process.exitCode = 1
 }
 
-async function runMany(from: number, count: number): Promise<void> {
-  // Errors are part of every run; where they come from is looked at one seed at a time.
-  Error.stackTraceLimit = 0
+async function runMany(from: number, count: number, workers: number): Promise<void> {
   const startedAt = performance.now()
-  const cpuBefore = process.cpuUsage()
-  const totals: Record<string, number> = {}
-  const failed: Outcome[] = []
-  let events = 0
-  let valid = 0
-  let longest = { catchUpMs: 0, seed: 0 }
-  for (let seed = from; seed < from + count; seed++) {
-    const outcome = await simulate({ seed, ...settings })
-    // Timers and signals of the machine have their turn between seeds.
-    await new Promise((resolve) => setImmediate(resolve))
-    events += outcome.events
-    valid += outcome.valid
-    if (outcome.catchUpMs > longest.catchUpMs) longest = outcome
-    for (const [what, times] of Object.entries(outcome.counts)) totals[what] = (totals[what] ?? 0) + times
-    if (outcome.failure === null) continue
-    failed.push(outcome)
-    console.log(`seed ${seed} FAILED after ${outcome.simulatedMs} ms: ${outcome.failure}`)
+  const summary = emptySummary()
+  const onOutcome = (outcome: Outcome): void => {
+    addTo(summary, outcome)
+    const { seed, failure, simulatedMs } = outcome
+    if (failure === null) return
+    console.log(`seed ${seed} ${JSON.stringify(planOf({ seed, ...settings }))}`)
+    console.log(`seed ${seed} FAILED after ${simulatedMs} ms: ${failure}`)
   }
+  if (workers === 1) await runSeeds({ from, count, step: 1, settings }, onOutcome)
+  else await runSeedsInWorkers({ from, count, settings }, workers, onOutcome)
+
   const seconds = (performance.now() - startedAt) / 1000
-  const perMinute = Math.round((count / seconds) * 60)
-  const { user, system } = process.cpuUsage(cpuBefore)
-  const perCpuMinute = Math.round((count / (user + system)) * 60e6)
-  console.log(totals)
+  const ofCpu =
+    workers === 1 ? `, ${Math.round((count / mainThreadSeconds()) * 60)} a minute of its thread` : ''
+  const { events, valid, longestCatchUp, failed, counts } = summary
+  console.log(counts)
   console.log(
-    `${count} seeds from ${from} in ${seconds.toFixed(1)} s (${perMinute} a minute, ${perCpuMinute} a minute of CPU), ${events} events, ${valid} logins counted, ` +
-      `longest catch-up ${longest.catchUpMs} ms (seed ${longest.seed}), ${failed.length} failed: ${failed.map(({ seed }) => seed).join(' ')}`,
+    `${count} seeds from ${from} in ${seconds.toFixed(1)} s (${Math.round((count / seconds) * 60)} a minute${ofCpu}), ` +
+      `${events} events, ${valid} logins counted, ` +
+      `longest catch-up ${longestCatchUp.ms} ms (seed ${longestCatchUp.seed}), ${failed.length} failed: ${failed.map(({ seed }) => seed).join(' ')}`,
   )
   if (failed.length > 0) process.exitCode = 1
 }
 
+function mainThreadSeconds(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1e6
+}
+
 if (values.seed !== undefined) await runOne(Number(values.seed))
-else await runMany(Number(values.from), Number(values.seeds ?? 100))
+else await runMany(Number(values.from), Number(values.seeds ?? 100), Number(values.workers))

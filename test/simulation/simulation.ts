@@ -12,7 +12,6 @@ import { parseWindows } from '../../src/login-stats/domain/windows.ts'
 import { loginStatsTopology } from '../../src/login-stats/topology.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { EngineObserver, Streams, TaskStatus } from '../../src/streams/index.ts'
-import { fingerprintOf } from './broker/batches.ts'
 import { SimulatedBroker } from './broker/simulated-broker.ts'
 import { EventQueue } from './event-queue.ts'
 import { Faults } from './faults.ts'
@@ -20,13 +19,15 @@ import { ForeignTransactions } from './foreign-transactions.ts'
 import { InputWriter } from './input-writer.ts'
 import { Instance, type InstanceParts } from './instance.ts'
 import { Machine } from './machine.ts'
-import { foldBytes, judge, type OracleOptions, unfinished, type Verdict } from './oracle.ts'
+import { committedOffset, foldBytes, judge, type OracleOptions, unfinished, type Verdict } from './oracle.ts'
 import { drawPlan, type Plan } from './plan.ts'
 import { wrongCommits } from './provenance.ts'
 import { SeededRandom } from './random.ts'
+import { RunRecord } from './run-record.ts'
 import { silentLog } from './silent-log.ts'
 import { calm, type Network } from './simulated-wire.ts'
 import { storeDifference } from './store-check.ts'
+import { TakeOverCheck } from './take-over-check.ts'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -59,7 +60,7 @@ const appId = 'sim'
 const topics = { input: 'logins', output: 'table', dlq: 'dead-letters', enriched: 'enriched' }
 const maxClockSkewMs = 300_000
 /** A dead member is waited for, a transaction times out, a join goes round: each at most once or twice. */
-const catchUpLimitMs = 200_000
+const catchUpLimitMs = 120_000
 const latestStartMs = 300
 const lookEveryMs = 100
 const wrongLimitMs = 15_000
@@ -68,6 +69,13 @@ const settleLimitMs = 120_000
 
 /** Codes with which a process may end where its disk was full; it is then started again. */
 const diskExits: readonly string[] = ['STORE_WRITE_FAILED', 'STATE_DIR_UNUSABLE']
+/** The code with which every process must end that is to read what has been deleted. */
+const lossExit = 'OFFSET_OUT_OF_RANGE'
+
+/** What a seed decides before anything runs. */
+export function planOf({ seed, faults = true, without = [] }: SimulationOptions): Plan {
+  return drawPlan(new SeededRandom(seed).fork(), { faults, without })
+}
 
 export function simulate(options: SimulationOptions): Promise<Outcome> {
   return new Simulation(options).run()
@@ -84,19 +92,22 @@ class Simulation {
   readonly #faults: Faults
   readonly #writer: InputWriter
   readonly #oracle: OracleOptions
-  readonly #counts: Record<string, number> = {}
+  readonly #takeOvers: TakeOverCheck
+  readonly #record: RunRecord
   readonly #failedAtTheEnd = new Set<Instance>()
-  readonly #lineHashes = new Map<string, number>()
-  #hash = 0x811c9dc5
   #failure: string | null = null
 
   constructor(options: SimulationOptions) {
     this.#options = options
     const random = new SeededRandom(options.seed)
     this.#random = random
-    const plan = drawPlan(random.fork(), { faults: options.faults ?? true, without: options.without ?? [] })
+    const plan = planOf(options)
+    // The plan has been drawn from it.
+    random.fork()
     this.#plan = plan
     options.onPlan?.(plan)
+    this.#record = new RunRecord(this.#queue, options.onNote)
+    const { note } = this.#record
     this.#broker = new SimulatedBroker(this.#queue, random.fork(), {
       nodeCount: plan.nodes,
       markerDelayMs: plan.markerDelayMs,
@@ -114,7 +125,7 @@ class Simulation {
       conditions: { ...calm, latencyMs: plan.network.latencyMs },
       connections: new Set(),
       corrupted: new Set(),
-      note: (what, ...details) => this.#note(what, details),
+      note,
       onRequest: (process) => this.#faults.atCall(process),
     }
     const dimensions = parseDimensions(plan.dimensions)
@@ -161,9 +172,10 @@ class Simulation {
       writer: this.#writer,
       appId,
       inputTopic: topics.input,
-      note: (what, ...details) => this.#note(what, details),
+      note,
     })
     for (const { disk } of this.#machines) disk.onOperation = (process) => this.#faults.atCall(process)
+    this.#takeOvers = new TakeOverCheck(this.#broker.transactions, appId)
     this.#oracle = {
       broker: this.#broker,
       appId,
@@ -197,34 +209,36 @@ class Simulation {
     const verdict = await this.#catchUp(healedAt + catchUpLimitMs)
     const catchUpMs = Math.round(this.#queue.now - healedAt)
     await this.#checkStores()
-    this.#hashLogs()
     return {
       seed: this.#options.seed,
       failure: this.#failure,
-      hash: (this.#hash >>> 0).toString(16).padStart(8, '0'),
+      hash: this.#record.hash(this.#broker),
       events: this.#queue.executed,
       simulatedMs: Math.round(this.#queue.now),
       catchUpMs,
       valid: verdict?.valid ?? 0,
       invalid: verdict?.invalid ?? 0,
-      counts: this.#counts,
+      counts: this.#record.counts,
     }
   }
 
-  /** Until everything is counted and shown, or time is up. */
+  /** Until everything is counted and shown, or cannot be, or time is up. */
   async #catchUp(deadline: number): Promise<Verdict | null> {
     let wrongSince: number | null = null
+    const lossesBefore = this.#record.counts[`exit ${lossExit}`]
     for (;;) {
       if (this.#failure !== null) return null
+      if (this.#isInputLost && this.#record.counts[`exit ${lossExit}`] !== lossesBefore) {
+        await this.#checkCommits()
+        return null
+      }
       const isLate = this.#queue.now >= deadline
       const open = unfinished(this.#oracle)
       if (open.length === 0) {
         const verdict = await judge(this.#oracle)
         const isShown = verdict.staleRows === 0 || this.#plan.followsWallClock
         if (verdict.differences.length === 0 && isShown) {
-          // Compaction takes away what a walk through the commits needs.
-          const wrong = this.#plan.every.compaction === 0 ? await wrongCommits(this.#oracle) : []
-          if (wrong.length > 0) this.#fail(wrong.slice(0, 5).join('\n  '))
+          await this.#checkCommits()
           return verdict
         }
         // What has been committed on all sides becomes right by the last decay alone, which is seconds away.
@@ -241,9 +255,21 @@ class Simulation {
     }
   }
 
+  async #checkCommits(): Promise<void> {
+    // Compaction takes away what a walk through the commits needs.
+    const wrong = this.#plan.every.compaction === 0 ? await wrongCommits(this.#oracle) : []
+    if (wrong.length > 0) this.#fail(wrong.slice(0, 5).join('\n  '))
+  }
+
+  /** Whether logins have been deleted that nobody has counted. */
+  get #isInputLost(): boolean {
+    const { loss } = this.#faults
+    return loss !== null && (committedOffset(this.#oracle, loss.partition) ?? 0) < loss.upTo
+  }
+
   /** After a clean stop every store holds its changelog, byte for byte. */
   async #checkStores(): Promise<void> {
-    if (this.#failure !== null) return
+    if (this.#failure !== null || this.#isInputLost) return
     await this.#allRunning()
     if (this.#failure !== null) return
     this.#faults.isFinished = true
@@ -294,72 +320,50 @@ class Simulation {
       return streams?.status() ?? []
     } catch (error) {
       // While its thread ends, a process cannot tell.
-      this.#count(`status ${coded(error, 'status').code}`)
+      this.#record.count(`status ${coded(error, 'status').code}`)
       return []
     }
   }
 
   #exited(instance: Instance, code: string | null, message: string): void {
-    this.#count(`exit ${code ?? 'clean'}`)
+    this.#record.count(`exit ${code ?? 'clean'}`)
     if (code !== null && this.#faults.isFinished) this.#failedAtTheEnd.add(instance)
-    const isExcused = code === null || (diskExits.includes(code) && instance.wasFull)
+    const isExcused =
+      code === null ||
+      (diskExits.includes(code) && instance.wasFull) ||
+      (code === lossExit && this.#isInputLost)
     if (!isExcused) this.#fail(`${instance.name} has ended:\n  ${message}`)
     else this.#faults.restartLater(instance)
   }
 
   #observer(process: Parameters<InstanceParts['observer']>[0]): EngineObserver {
+    const { note } = this.#record
     return {
-      commitStep: (task, step) => {
-        this.#note('step', [process.name, task, step])
+      takeOverStep: (task, step) => {
+        note('step', process.name, task, 'take-over', step)
+        const problem = this.#takeOvers.step(process.name, task, step)
+        if (problem !== null) this.#fail(problem)
         this.#faults.atStep(process)
       },
-      restored: (task, { restoredRecords }) => this.#note('restored', [process.name, task, restoredRecords]),
+      commitStep: (task, step) => {
+        note('step', process.name, task, step)
+        this.#faults.atStep(process)
+      },
+      restored: (task, { restoredRecords }) => note('restored', process.name, task, restoredRecords),
       storeWiped: (task, reason) => {
-        this.#count(`wipe ${reason}`)
-        this.#note('wiped', [process.name, task, reason])
+        this.#record.count(`wipe ${reason}`)
+        note('wiped', process.name, task, reason)
       },
       aborted: (task, { code }) => {
-        this.#count(`abort ${code}`)
-        this.#note('aborted', [process.name, task, code])
+        this.#record.count(`abort ${code}`)
+        note('aborted', process.name, task, code)
       },
-      rebalanced: ({ assigned }) => this.#note('assigned', [process.name, assigned.join(',')]),
+      rebalanced: ({ assigned }) => note('assigned', process.name, assigned.join(',')),
     }
   }
 
   #fail(failure: string): void {
     this.#failure ??= failure
-    this.#note('failure', [failure])
-  }
-
-  #count(what: string): void {
-    this.#counts[what] = (this.#counts[what] ?? 0) + 1
-  }
-
-  #note(what: string, details: readonly (string | number)[]): void {
-    const line = `${what} ${details.join(' ')}`
-    if (what !== 'request' && what !== 'step') this.#count(what)
-    const { now } = this.#queue
-    this.#options.onNote?.(now, line)
-    this.#mix(Math.round(now * 1000))
-    this.#mix(this.#hashOf(line))
-  }
-
-  /** Most lines come again and again. */
-  #hashOf(line: string): number {
-    const known = this.#lineHashes.get(line)
-    if (known !== undefined) return known
-    let hash = 0x811c9dc5
-    for (let at = 0; at < line.length; at++) hash = Math.imul(hash ^ line.charCodeAt(at), 0x01000193)
-    this.#lineHashes.set(line, hash)
-    return hash
-  }
-
-  #mix(value: number): void {
-    this.#hash = Math.imul(this.#hash ^ value, 0x01000193)
-  }
-
-  #hashLogs(): void {
-    for (const { log } of this.#broker.topics.partitions())
-      for (const { bytes } of log.batches) this.#mix(fingerprintOf(bytes))
+    this.#record.note('failure', failure)
   }
 }

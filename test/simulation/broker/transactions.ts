@@ -25,6 +25,8 @@ interface Transaction {
   epoch: number
   timeoutMs: number
   state: TransactionState
+  /** How many there were under this id. */
+  count: number
   /** Partitions and groups that take part, as whoever ends it there. */
   participants: Map<string, Participant>
   timeout: ScheduledEvent | null
@@ -74,6 +76,7 @@ export class TransactionCoordinator {
         epoch: 0,
         timeoutMs,
         state: 'empty',
+        count: 0,
         participants: new Map(),
         timeout: null,
       })
@@ -109,6 +112,14 @@ export class TransactionCoordinator {
       .map(({ transactionalId }) => transactionalId)
   }
 
+  /** Transactions that are not over, of ids that begin with those words: one name for each, which never comes again. */
+  openTransactions(idOrPrefix: string): string[] {
+    return [...this.#transactions.values()]
+      .filter(({ transactionalId: id }) => id === idOrPrefix || id.startsWith(`${idOrPrefix}-`))
+      .filter(({ state }) => state === 'ongoing' || state.startsWith('prepare'))
+      .map(({ transactionalId, count }) => `${transactionalId} no. ${count}`)
+  }
+
   /** Takes participants into the transaction, which begins with the first of them. */
   add(producer: Producer, participants: ReadonlyMap<string, Participant>): number {
     const found = this.#find(producer)
@@ -116,6 +127,7 @@ export class TransactionCoordinator {
     if (found.state.startsWith('prepare')) return k.CONCURRENT_TRANSACTIONS
     if (found.state !== 'ongoing') {
       found.state = 'ongoing'
+      found.count++
       found.participants = new Map()
       this.#startTimeout(found)
     }
