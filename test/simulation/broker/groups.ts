@@ -458,9 +458,8 @@ export class GroupCoordinator {
       const joined = [...group.members.values()].find(({ joining }) => joining !== null)
       group.leaderId = (joined ?? [...group.members.values()][0])?.memberId ?? null
     }
-    // It is told so without its id.
+    // It is told so without its id. Where it waits for its part, it is told nothing at all.
     member.joining?.(noJoin(k.UNKNOWN_MEMBER_ID, ''))
-    member.syncing?.({ errorCode: k.UNKNOWN_MEMBER_ID, assignment: nothing })
   }
 
   #prepareRebalance(group: Group): void {
