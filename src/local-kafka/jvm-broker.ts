@@ -1,6 +1,7 @@
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '../system/clock.ts'
+import { runCommand } from './command.ts'
 import { waitUntilServing } from './readiness.ts'
 import type { BrokerAddress } from './server-properties.ts'
 import type { LocalBroker } from './types.ts'
@@ -10,6 +11,8 @@ import { startWatched, type WatchedProcess } from './watched-process.ts'
 const startTimeoutMs = 90_000
 const stopTimeoutMs = 30_000
 const logTailLines = 30
+const stopLooks = 50
+const stopLookMs = 20
 
 export interface JvmBrokerSettings {
   readonly address: BrokerAddress
@@ -86,7 +89,11 @@ export class JvmBroker implements LocalBroker {
   }
 
   async pause(): Promise<void> {
+    const { pid } = this.#process ?? {}
+    if (pid === undefined) return
     this.#process?.signal('SIGSTOP')
+    // The signal has been sent; on a busy machine a thread may still answer a request before it stands.
+    await untilStopped(pid)
   }
 
   async resume(): Promise<void> {
@@ -109,5 +116,14 @@ export class JvmBroker implements LocalBroker {
   async #logTail(): Promise<string> {
     const log = await readFile(this.#logPath, 'utf8')
     return log.trimEnd().split('\n').slice(-logTailLines).join('\n')
+  }
+}
+
+/** Resolves at the latest after a second; where `ps` is missing, at once. */
+async function untilStopped(pid: number): Promise<void> {
+  for (let look = 0; look < stopLooks; look++) {
+    const { exitCode, stdout } = await runCommand('ps', ['-o', 'stat=', '-p', String(pid)])
+    if (exitCode !== 0 || stdout.trimStart().startsWith('T')) return
+    await systemClock.sleep(stopLookMs)
   }
 }
