@@ -49,6 +49,7 @@ export class Faults {
     this.#again(every.term, () => this.#terminate(this.#anInstance()))
     this.#again(every.rebalance, () => this.#rebalance())
     this.#again(every.fence, () => this.#fence())
+    this.#again(every.forgetId, () => this.#forgetId())
     this.#again(every.moveLeader, () => this.#moveLeader())
     this.#again(every.moveCoordinator, () => this.#moveCoordinator())
     this.#again(every.nodeDown, () => this.#takeNodeDown())
@@ -81,8 +82,12 @@ export class Faults {
     if (this.#isOn && this.#parts.random.chance(this.#parts.plan.crashAtCall)) this.#killProcess(process)
   }
 
+  /** A step of a commit or of a take-over is done. */
   atStep(process: SimulatedProcess): void {
-    if (this.#isOn && this.#parts.random.chance(this.#parts.plan.crashAtStep)) this.#killProcess(process)
+    const { random, plan } = this.#parts
+    if (!this.#isOn) return
+    if (random.chance(plan.crashAtStep)) this.#killProcess(process)
+    else if (random.chance(plan.stopAtStep)) this.#stopProcess(process)
   }
 
   restartLater(instance: Instance): void {
@@ -141,7 +146,10 @@ export class Faults {
   }
 
   #stop({ process }: Instance): void {
-    if (process === null || process.isStopped) return
+    if (process !== null && !process.isStopped) this.#stopProcess(process)
+  }
+
+  #stopProcess(process: SimulatedProcess): void {
     const { queue, random, plan, note } = this.#parts
     note('stop', process.name)
     process.stop()
@@ -170,6 +178,14 @@ export class Faults {
     const id = random.pick(ids)
     note('fence', id)
     broker.transactions.fence(id)
+  }
+
+  #forgetId(): void {
+    const { broker, random, note, appId } = this.#parts
+    const ids = broker.transactions.transactionalIds.filter((id) => id.startsWith(appId))
+    if (ids.length === 0) return
+    const id = random.pick(ids)
+    if (broker.transactions.forget(id)) note('id forgotten', id)
   }
 
   #moveLeader(): void {

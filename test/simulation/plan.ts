@@ -43,9 +43,11 @@ export interface Plan {
     readonly corrupt: number
     readonly longestSilenceMs: number
   }
-  /** Chance that a process is killed at a request or at an operation of its disk, and after a step of a commit. */
+  /** Chance that a process is killed at a request or at an operation of its disk, and after a step of a commit or take-over. */
   readonly crashAtCall: number
   readonly crashAtStep: number
+  /** Chance that a process is stopped after such a step. */
+  readonly stopAtStep: number
   /** Mean times between events, in ms; 0 for never. */
   readonly every: {
     readonly kill: number
@@ -53,6 +55,8 @@ export interface Plan {
     readonly term: number
     readonly rebalance: number
     readonly fence: number
+    /** The coordinator forgets a transactional id that is idle. */
+    readonly forgetId: number
     readonly moveLeader: number
     readonly moveCoordinator: number
     readonly nodeDown: number
@@ -94,6 +98,7 @@ export function drawPlan(random: SeededRandom, { faults, without }: PlanOptions)
     atKill: leftOut(plan.atKill, without),
     crashAtCall: without.includes('crashAtCall') ? 0 : plan.crashAtCall,
     crashAtStep: without.includes('crashAtStep') ? 0 : plan.crashAtStep,
+    stopAtStep: without.includes('stopAtStep') ? 0 : plan.stopAtStep,
     losesInput: plan.losesInput && !without.includes('losesInput'),
   }
 }
@@ -129,7 +134,9 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     hasEnriched: random.chance(0.3),
     followsWallClock: random.chance(0.2),
     leavesGroup: random.chance(0.5),
-    commitIntervalMs: Math.round(random.logarithmic(5, 500)),
+    commitIntervalMs: Math.round(
+      random.chance(0.15) ? random.logarithmic(500, 3000) : random.logarithmic(5, 500),
+    ),
     transactionTimeoutMs: Math.round(random.logarithmic(600, 5000)),
     sessionTimeoutMs: Math.round(random.logarithmic(400, 4000)),
     maxUncommittedBytes: random.chance(0.2) ? Math.round(random.logarithmic(500, 50_000)) : 16 << 20,
@@ -140,7 +147,7 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     recordsPerBatch: Math.round(random.logarithmic(2, 16)),
     invalidShare: random.pick([0, 0.05, 0.3]),
     abortShare: random.pick([0, 0.2, 0.5]),
-    markerDelayMs: round(random.logarithmic(0.5, 200)),
+    markerDelayMs: round(random.chance(0.15) ? random.logarithmic(200, 2000) : random.logarithmic(0.5, 200)),
     initialRebalanceDelayMs: random.chance(0.2) ? 300 : 0,
     diskLatencyMs: round(random.logarithmic(0.05, 20)),
     skewMs: random.chance(0.3) ? 2000 : 0,
@@ -158,12 +165,14 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     },
     crashAtCall: maybe(0.0001, 0.005),
     crashAtStep: maybe(0.002, 0.08),
+    stopAtStep: maybe(0.001, 0.04),
     every: {
       kill: maybe(250, 3500),
       stop: maybe(250, 3500),
       term: maybe(300, 4500),
       rebalance: maybe(200, 3000),
       fence: maybe(120, 3000),
+      forgetId: maybe(120, 3000),
       moveLeader: maybe(120, 3000),
       moveCoordinator: maybe(250, 3000),
       nodeDown: maybe(500, 4500),

@@ -5,15 +5,8 @@
  * may be behind.
  */
 import { kafkaError } from '../../../src/kafka/wire/wire.ts'
-import {
-  hasGoodChecksum,
-  markerBatch,
-  maxTimestamp,
-  placed,
-  recordsIn,
-  type StoredBatch,
-  withRecords,
-} from './batches.ts'
+import { hasGoodChecksum, markerBatch, maxTimestamp, placed, type StoredBatch } from './batches.ts'
+import { type AbortedTransaction, compacted } from './compaction.ts'
 
 interface ProducerState {
   epoch: number
@@ -21,12 +14,6 @@ interface ProducerState {
   batches: { readonly firstSequence: number; readonly lastSequence: number; readonly baseOffset: number }[]
   /** First offset of the open transaction. */
   openSince: number | null
-}
-
-interface AbortedTransaction {
-  readonly producerId: bigint
-  readonly firstOffset: number
-  readonly lastOffset: number
 }
 
 const rememberedBatches = 5
@@ -235,62 +222,27 @@ export class PartitionLog {
     return 0
   }
 
-  /**
-   * Compacts what is stable, but for the last `kept` batches: of each key the last record stays, aborted records go. A batch
-   * without records goes too, unless it is the last of its producer, whose sequence must not be forgotten. With
-   * `deletesTombstones` deletions go, and markers of which no batch is left.
-   */
+  /** Compacts what is stable, but for the last `kept` batches. */
   compact(kept: number, deletesTombstones: boolean): void {
     const { lastStable } = this
     const end = Math.max(0, this.batches.length - kept)
     const cleaned = this.batches.slice(0, end).filter(({ lastOffset }) => lastOffset < lastStable)
-    const newest = new Map<string, number>()
-    const isAborted = (batch: StoredBatch): boolean =>
-      batch.isTransactional &&
-      this.aborted.some(
-        ({ producerId, firstOffset, lastOffset }) =>
-          producerId === batch.producerId &&
-          batch.baseOffset >= firstOffset &&
-          batch.lastOffset <= lastOffset,
-      )
-    for (const batch of cleaned) {
-      if (batch.isControl || batch.isCompressed || isAborted(batch)) continue
-      for (const { key, offset } of recordsIn(batch))
-        if (key !== null) newest.set(key.toString('latin1'), offset)
-    }
-    const lastOfProducer = new Map<bigint, StoredBatch>()
-    for (const batch of this.batches) lastOfProducer.set(batch.producerId, batch)
-    const left: StoredBatch[] = []
-    for (const batch of cleaned) {
-      if (batch.isCompressed) left.push(batch)
-      else if (batch.isControl) {
-        const ends = this.aborted.some(
-          ({ producerId, lastOffset }) => producerId === batch.producerId && lastOffset === batch.baseOffset,
-        )
-        const hasData = left.some(
-          ({ producerId, isControl }) => producerId === batch.producerId && !isControl,
-        )
-        if (!deletesTombstones || hasData || ends || lastOfProducer.get(batch.producerId) === batch)
-          left.push(batch)
-      } else {
-        const records = isAborted(batch)
-          ? []
-          : recordsIn(batch).filter(
-              ({ key, offset, hasValue }) =>
-                key !== null &&
-                newest.get(key.toString('latin1')) === offset &&
-                (hasValue || !deletesTombstones),
-            )
-        if (records.length === batch.recordCount) left.push(batch)
-        else if (records.length > 0 || this.#isLastData(batch)) left.push(withRecords(batch, records))
-      }
-    }
-    this.batches = [...left, ...this.batches.slice(cleaned.length)]
+    const { batches, aborted } = compacted({
+      batches: cleaned,
+      aborted: this.aborted,
+      deletesTombstones,
+      isLastOfProducer: (batch) => this.#isLastOfProducer(batch),
+    })
+    this.batches = [...batches, ...this.batches.slice(cleaned.length)]
+    this.aborted = aborted
   }
 
-  #isLastData(batch: StoredBatch): boolean {
-    const state = this.#producers.get(batch.producerId)
-    return state?.batches.at(-1)?.baseOffset === batch.baseOffset
+  /** Its last data, which has the sequence, or else the marker that has its epoch. */
+  #isLastOfProducer({ producerId, producerEpoch, baseOffset, isControl }: StoredBatch): boolean {
+    const state = this.#producers.get(producerId)
+    const lastData = state?.batches.at(-1)
+    if (lastData !== undefined) return lastData.baseOffset === baseOffset
+    return isControl && state?.epoch === producerEpoch
   }
 }
 

@@ -120,6 +120,13 @@ export class TransactionCoordinator {
       .map(({ transactionalId, count }) => `${transactionalId} no. ${count}`)
   }
 
+  /** Forgets an id, as after a week in which nobody has used it; not while its transaction is open. */
+  forget(transactionalId: string): boolean {
+    const known = this.#transactions.get(transactionalId)
+    if (known === undefined || known.state === 'ongoing' || known.state.startsWith('prepare')) return false
+    return this.#transactions.delete(transactionalId)
+  }
+
   /** Takes participants into the transaction, which begins with the first of them. */
   add(producer: Producer, participants: ReadonlyMap<string, Participant>): number {
     const found = this.#find(producer)
