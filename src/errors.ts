@@ -92,10 +92,10 @@ export const errorTable = {
     cause: 'The records at the position to read from no longer exist: retention has deleted them unread.',
     hint: 'Raise the retention of the topic. To go on without the lost records: reset, or a new APP_ID.',
   },
-  CHANGELOG_BLOCKED: {
+  TRANSACTION_HANGING: {
     behaviour: 'stop',
     cause:
-      'A transaction on the changelog has been open for MAX_STALL_MS, so that it cannot be read to its end.',
+      'A transaction stays open that must have ended, so that a changelog or the committed offsets cannot be read to their end.',
     hint: "Find the transaction with Kafka's own kafka-transactions.sh find-hanging, and end it with its abort.",
   },
   // Topics and identity

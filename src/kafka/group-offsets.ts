@@ -1,4 +1,5 @@
 /** A group's committed offsets that no pending transaction can still change. */
+import { CodedError } from '../errors.ts'
 import type { ConsumerOffset, TopicPartition } from '../ports/kafka.ts'
 import { brokerError } from './broker-errors.ts'
 import { groupKey, requestTimeoutMs } from './cluster.ts'
@@ -9,10 +10,15 @@ import { kafkaError } from './wire/wire.ts'
 
 /** Longer than any transaction lasts: the broker ends one that is forgotten, and then its offsets are stable. */
 const offsetsDeadlineMs = 30_000
+/**
+ * Offsets that have been unstable for so long without a break belong to a transaction whose marker is lost: those that may
+ * still write them have been fenced, which ended theirs.
+ */
+const hangingMs = 20_000
 
 /**
  * OffsetFetch with requireStable, in the order of `partitions`; null where nothing is committed. Waits while a transaction
- * that has written offsets is pending: until it ends, the broker would give the old value.
+ * that has written offsets is pending: until it ends, the broker would give the old value. TRANSACTION_HANGING where it does not.
  */
 export async function stableOffsets(
   context: PortContext,
@@ -23,7 +29,11 @@ export async function stableOffsets(
   const group = groupKey(groupId)
   const operation = 'OffsetFetch'
   const deadline = context.clock.monotonic() + offsetsDeadlineMs
+  let unstableSince: number | null = null
   return await retry(context, { deadline, idempotent: true }, async (remainingMs) => {
+    // Anything but another "unstable" starts the time anew.
+    const since = unstableSince ?? context.clock.monotonic()
+    unstableSince = null
     const answer = await context.cluster.toCoordinator(
       group,
       operation,
@@ -35,6 +45,10 @@ export async function stableOffsets(
     }
     const committed = new Map<string, ConsumerOffset | null>()
     for (const { topic, partition, errorCode, offset, metadata } of answer.partitions) {
+      if (errorCode === kafkaError.UNSTABLE_OFFSET_COMMIT) {
+        if (context.clock.monotonic() - since >= hangingMs) throw hanging({ topic, partition })
+        unstableSince = since
+      }
       if (errorCode !== kafkaError.NONE) throw brokerError(errorCode, { operation, topic, partition })
       committed.set(
         partitionKey({ topic, partition }),
@@ -46,6 +60,14 @@ export async function stableOffsets(
       if (found === undefined) throw missingInAnswer(operation, partition)
       return found
     })
+  })
+}
+
+function hanging(place: TopicPartition): CodedError {
+  return new CodedError('TRANSACTION_HANGING', {
+    operation: 'OffsetFetch',
+    ...place,
+    detail: 'The committed offset belongs to a transaction that must have ended, and stays open.',
   })
 }
 

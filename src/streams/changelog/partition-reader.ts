@@ -18,7 +18,7 @@ export async function readPartition(options: {
   /** Takes all records of the chunk before it resolves. */
   onRecords: (records: FetchedRecords) => Promise<void> | void
   cancelled?: () => boolean
-  /** CHANGELOG_BLOCKED after an open transaction has held the end of what may be read back for so long; never if absent. */
+  /** TRANSACTION_HANGING after an open transaction has held the end of what may be read back for so long; never if absent. */
   maxHeldBackMs?: number
 }): Promise<void> {
   const { kafka, clock, partition, from, to, onRecords, cancelled } = options
@@ -62,7 +62,7 @@ export async function readPartition(options: {
 
 /** A broker that has lost a marker, as after an unclean election of a leader, keeps its transaction open for ever (KIP-664). */
 function blocked(partition: TopicPartition, offset: number | null): CodedError {
-  return new CodedError('CHANGELOG_BLOCKED', {
+  return new CodedError('TRANSACTION_HANGING', {
     operation: 'restore a task',
     ...partition,
     ...(offset === null ? {} : { offset }),

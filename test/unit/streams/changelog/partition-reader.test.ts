@@ -31,7 +31,7 @@ test('a transaction that nobody ends is waited for so long, and then told', asyn
     onRecords,
     maxHeldBackMs: 300,
   })
-  await expect(reading).rejects.toMatchObject({ code: 'CHANGELOG_BLOCKED', details: { offset: 5 } })
+  await expect(reading).rejects.toMatchObject({ code: 'TRANSACTION_HANGING', details: { offset: 5 } })
 })
 
 test('a transaction that ends in that time is no matter', async () => {
