@@ -109,10 +109,11 @@ function leftOut<T extends Readonly<Record<string, number>>>(chances: T, without
 }
 
 function draw(random: SeededRandom, faults: boolean): Plan {
-  /** Half of the faults are absent from a run, so that the others come through. */
+  /** Some of the faults are absent from a run, so that the others come through. */
+  const share = random.pick([0.2, 0.5, 0.5, 0.8])
   const maybe = (low: number, high: number): number => {
     const value = random.logarithmic(low, high)
-    return random.chance(0.5) && faults ? round(value) : 0
+    return random.chance(share) && faults ? round(value) : 0
   }
   const safetyMs = Math.round(random.logarithmic(1000, 5000))
   const processes = 1 + random.below(3)
@@ -188,7 +189,7 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     longestDownMs: Math.round(random.logarithmic(50, 5000)),
     losesInput: random.chance(0.03) && faults,
     longestHangMs: Math.round(random.logarithmic(200, 6000)),
-    longestLagMs: random.chance(0.5) && faults ? Math.round(random.logarithmic(10, 2000)) : 0,
+    longestLagMs: maybe(10, 2000),
     longestClockJumpMs: Math.round(random.logarithmic(100, 100_000)),
     atKill: {
       machineDown: maybe(0.1, 1),
