@@ -3,7 +3,7 @@
  *
  *   npm run faults                          the short column
  *   npm run faults -- --long                the long column; rounds that have passed before are not run again
- *   npm run faults -- --long --row kill     only the files whose name has `kill` in it
+ *   npm run faults -- --long --row kill     only the files whose name begins with `kill`
  *   npm run faults -- --report              the table of the long column so far
  */
 import { spawn } from 'node:child_process'
@@ -16,7 +16,7 @@ import { type FaultResult, readResults, resultsFile } from '../support/fault-res
 const program = new Command('faults')
   .description('Faults on a real broker: every row of the fault table')
   .option('--long', 'the long column; what has passed before is not run again', false)
-  .option('--row <name>', 'only the files of test/faults whose name has this in it')
+  .option('--row <name>', 'only the files of test/faults whose name begins with this')
   .option('--case <text>', 'only the cases with this in their name')
   .option('--seed <number>', 'the seed of every round')
   .option('--report', 'print the results of the long column so far, and end', false)
@@ -48,8 +48,8 @@ async function runVitest(): Promise<number> {
 /** One line for each case: rounds, logins, wrong counts, faults, the longest time without progress. */
 function reportOf(results: readonly FaultResult[]): string {
   const table = new Table({
-    head: ['row', 'case', 'passed', 'failed', 'logins', 'wrong', 'faults', 'longest stall'],
-    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
+    head: ['row', 'case', 'passed', 'failed', 'logins', 'wrong', 'faults', 'longest stall', 'outcomes'],
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'left'],
     style: { head: [] },
   })
   const cases = Map.groupBy(results, (result) => `${result.row}\n${result.case}`)
@@ -59,7 +59,7 @@ function reportOf(results: readonly FaultResult[]): string {
     const passed = rounds.filter((round) => round.passed)
     const sum = (of: (round: FaultResult) => number | undefined): number =>
       rounds.reduce((total, round) => total + (of(round) ?? 0), 0)
-    const stalledMs = Math.max(...rounds.map((round) => round.stalledMs ?? 0))
+    const stalls = rounds.flatMap(({ stalledMs }) => stalledMs ?? [])
     table.push([
       first.row,
       first.case,
@@ -68,8 +68,18 @@ function reportOf(results: readonly FaultResult[]): string {
       sum(({ logins }) => logins).toLocaleString('en'),
       sum(({ wrong }) => wrong),
       sum(({ faults }) => faults),
-      `${(stalledMs / 1000).toFixed(1)} s`,
+      stalls.length === 0 ? '' : `${(Math.max(...stalls) / 1000).toFixed(1)} s`,
+      outcomesOf(rounds),
     ])
   }
-  return table.toString()
+  const revisions = new Set(results.map(({ revision }) => revision ?? 'unknown'))
+  return `${table.toString()}\nCommits tested: ${[...revisions].join(', ')}`
+}
+
+function outcomesOf(rounds: readonly FaultResult[]): string {
+  const totals = new Map<string, number>()
+  for (const { outcomes = {} } of rounds) {
+    for (const [name, count] of Object.entries(outcomes)) totals.set(name, (totals.get(name) ?? 0) + count)
+  }
+  return [...totals].map(([name, count]) => `${name}: ${count}`).join('\n')
 }

@@ -14,9 +14,10 @@ import { bootstrapServers } from '../support/broker.ts'
 import { TmpfsDisk, unavailable } from '../support/disks.ts'
 import { emptyBatches } from '../support/empty-batches.ts'
 import { type Instance, killAllInstances } from '../support/instance.ts'
-import { countOf, type Expected, expectExact, WrongCounts } from '../support/oracle.ts'
+import { countOf, type Expected, expectExact } from '../support/oracle.ts'
 import { FatePlan } from '../support/tcp-proxy/fate.ts'
 import { KafkaProxy } from '../support/tcp-proxy/kafka-proxy.ts'
+import { WrongCounts } from '../support/wrong-counts.ts'
 
 /** Settings of a processor with the mutant planted, or of one as it is. */
 type Planting = Readonly<Record<string, string>>

@@ -11,6 +11,7 @@ import { systemRandom } from '../../src/system/random.ts'
 import { type KafkaReader, openReader, type VerifyReport, verify } from '../../src/verify/index.ts'
 import { bootstrapServers, uniquePrefix } from './broker.ts'
 import { Instance } from './instance.ts'
+import { WrongCounts } from './wrong-counts.ts'
 
 /** Records of one producing transaction. */
 const defaultBatch = 5000
@@ -149,7 +150,12 @@ export class Application {
         const report = await this.verify()
         if (report.caughtUp && report.staleRows === 0) return report
         if (systemClock.monotonic() > deadline) {
-          throw new Error(`not counted in time: ${JSON.stringify(report, null, 1).slice(0, 3000)}`)
+          const what = `not counted in time: ${JSON.stringify(report, null, 1).slice(0, 3000)}`
+          // All of the input is committed: what is not counted now is lost.
+          if (report.differenceCount > 0 || !report.caughtUp) {
+            throw new WrongCounts(what, Math.max(1, report.differenceCount))
+          }
+          throw new Error(what)
         }
       }
       if (systemClock.monotonic() > deadline) throw new Error('offsets not committed in time')

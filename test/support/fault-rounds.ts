@@ -9,8 +9,15 @@ import { describe, expect, test } from 'vitest'
 import { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { systemRandom } from '../../src/system/random.ts'
-import { appendResult, type Column, type FaultResult, passedRounds } from './fault-results.ts'
-import { WrongCounts } from './oracle.ts'
+import {
+  appendResult,
+  type Column,
+  columns,
+  type FaultResult,
+  passedRounds,
+  revision,
+} from './fault-results.ts'
+import { WrongCounts } from './wrong-counts.ts'
 
 export interface Rounds {
   /** In `npm test`; 0 by default. */
@@ -38,16 +45,19 @@ export interface Figures {
   readonly logins: number
   /** Faults inflicted. */
   readonly faults: number
-  /** The longest time in which the group committed nothing although there was input. */
-  readonly stalledMs: number
+  /** The longest time in which the group committed nothing although there was input; null where it was not measured. */
+  readonly stalledMs: number | null
   /** What came of the faults, where they may end in different ways: how many by outcome. */
   readonly outcomes?: Readonly<Record<string, number>>
 }
 
-type Outcome = Omit<FaultResult, 'row' | 'case' | 'round' | 'seed' | 'seconds'>
+type Outcome = Omit<FaultResult, 'row' | 'case' | 'round' | 'seed' | 'seconds' | 'revision'>
 
-const column = (process.env.FAULT_COLUMN ?? 'taste') as Column
+const column = columns.find((name) => name === (process.env.FAULT_COLUMN ?? 'taste'))
 const fixedSeed = process.env.FAULT_SEED
+const defaultTimeoutMs = 120_000
+/** A round that hangs is given up so long before vitest would end the test, so that it stands in the results. */
+const givenUpEarlierMs = 3000
 
 /** Declares the rounds of one case of a row. `run` rejects where a count is wrong or a limit of the row is not kept. */
 export function faultRounds(
@@ -56,34 +66,51 @@ export function faultRounds(
   rounds: Rounds,
   run: (round: Round) => Promise<Figures>,
 ): void {
+  if (column === undefined) throw new Error(`FAULT_COLUMN must be one of ${columns.join()}`)
   const passed = column === 'long' ? passedRounds(row, faultCase) : new Set<number>()
   const numbers = Array.from({ length: rounds[column] ?? 0 }, (_, index) => index + 1)
   const open = numbers.filter((number) => !passed.has(number))
+  const timeoutMs = rounds.timeoutMs ?? defaultTimeoutMs
+  const runRound = async (number: number): Promise<void> => {
+    const seed = fixedSeed === undefined ? new Xoshiro128(seedOfNow()).uint32() : Number(fixedSeed)
+    const start = systemClock.monotonic()
+    const finish = (outcome: Outcome): void => {
+      // With a seed that was given, a round repeats another one and is none of its own.
+      if (column !== 'long' || fixedSeed !== undefined) return
+      const seconds = Math.round((systemClock.monotonic() - start) / 100) / 10
+      appendResult({ row, case: faultCase, round: number, seed, seconds, revision, ...outcome })
+    }
+    try {
+      const round = { column, number, seed, random: new Xoshiro128(seed) }
+      const figures = await inTime(run(round), timeoutMs - givenUpEarlierMs)
+      finish({ passed: true, wrong: 0, ...figures })
+    } catch (error) {
+      const wrong = error instanceof WrongCounts ? error.wrong : 0
+      finish({ passed: false, wrong, error: String(error).slice(0, 500) })
+      throw new Error(`FAULT_SEED=${seed}: ${String(error)}`, { cause: error })
+    }
+  }
   describe.skipIf(open.length === 0)(row, () => {
-    test.each(open)(
-      `${faultCase}, round %i`,
-      async (number) => {
-        const seed = fixedSeed === undefined ? new Xoshiro128(seedOfNow()).uint32() : Number(fixedSeed)
-        const start = systemClock.monotonic()
-        const finish = (outcome: Outcome): void => {
-          if (column !== 'long') return
-          const seconds = Math.round((systemClock.monotonic() - start) / 100) / 10
-          appendResult({ row, case: faultCase, round: number, seed, seconds, ...outcome })
-        }
-        try {
-          const figures = await run({ column, number, seed, random: new Xoshiro128(seed) })
-          finish({ passed: true, wrong: 0, ...figures })
-        } catch (error) {
-          const wrong = error instanceof WrongCounts ? error.wrong : 0
-          finish({ passed: false, wrong, error: String(error).slice(0, 500) })
-          throw new Error(`FAULT_SEED=${seed}: ${String(error)}`, { cause: error })
-        }
-      },
-      rounds.timeoutMs ?? 120_000,
-    )
+    test.each(open)(`${faultCase}, round %i`, runRound, timeoutMs)
   })
-  // A suite without tests is an error for vitest.
-  if (open.length === 0) test.skip(`${row}: ${faultCase}`, () => expect.unreachable())
+  // A file without tests is an error for vitest.
+  if (open.length === 0) test.skip(`${row}: ${faultCase}: ${noOpenRound}`, () => expect.unreachable())
+}
+
+/** In the name of what stands for a case that has nothing to run in the column. */
+export const noOpenRound = 'no open round in this column'
+
+async function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  let cancel = (): void => {}
+  const late = new Promise<never>((_, reject) => {
+    const giveUp = (): void => reject(new Error(`it hangs: not at its end after ${timeoutMs} ms`))
+    cancel = systemClock.setTimer(timeoutMs, giveUp)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    cancel()
+  }
 }
 
 function seedOfNow(): number {

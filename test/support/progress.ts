@@ -46,6 +46,7 @@ export class ProgressWatch {
       }
       await systemClock.sleep(pollMs)
     }
+    if (!wasDone) this.#stalledUntilNow(since)
     await reader?.close()
   }
 
