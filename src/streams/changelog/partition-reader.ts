@@ -45,7 +45,10 @@ export async function readPartition(options: {
       if (stable === null || fetcher.position(partition) < stable) heldBackSince = null
       else heldBackSince ??= clock.monotonic()
       if (heldBackSince !== null && clock.monotonic() - heldBackSince > maxHeldBackMs) {
-        throw blocked(partition, stable)
+        // Nobody may have answered all that time: asked once more, a broker that is away fails here, and one that is back says the end.
+        const [now = 0] = await kafka.admin.listOffsets([partition], 'lastStable')
+        if (now <= fetcher.position(partition)) throw hanging(partition, now)
+        heldBackSince = null
       }
       await new Promise<void>((resolve) => {
         const cancel = clock.setTimer(lookAgainMs, resolve)
@@ -61,10 +64,6 @@ export async function readPartition(options: {
 }
 
 /** A broker that has lost a marker, as after an unclean election of a leader, keeps its transaction open for ever (KIP-664). */
-function blocked(partition: TopicPartition, offset: number | null): CodedError {
-  return new CodedError('TRANSACTION_HANGING', {
-    operation: 'restore a task',
-    ...partition,
-    ...(offset === null ? {} : { offset }),
-  })
+function hanging(partition: TopicPartition, offset: number): CodedError {
+  return new CodedError('TRANSACTION_HANGING', { operation: 'restore a task', ...partition, offset })
 }

@@ -163,6 +163,7 @@ export class CommittedStore {
       this.#changing = null
       this.#cache.clear()
       this.#inFlight = Promise.resolve()
+      this.#batchesEnded = this.#batchesStarted
     })
   }
 
@@ -193,7 +194,7 @@ export class CommittedStore {
     })
   }
 
-  /** What is read now may enter the cache. In a bulk restore the cache stays empty, so that it need not be kept right. */
+  /** What is read now may enter the cache. In a bulk restore it may not, so that the cache need not be kept right for it. */
   get #isQuiet(): boolean {
     return this.#batchesStarted === this.#batchesEnded && !this.#isFilling
   }
@@ -228,11 +229,11 @@ export class CommittedStore {
     // While the batch before this one may still be under way: what is prepared goes by the cache, which is ahead of it.
     const { operations, entryCount, setHash } = this.#prepare(writes, replaced)
     this.#changing = replaced
+    this.#batchesStarted += 1
     const commit = { ...move, entryCount, setHash }
     operations.push(metaPut('commit', commit))
     await this.#inFlight
     this.#commit = commit
-    this.#batchesStarted += 1
     this.#inFlight = this.#database.batch(operations, { sync: false }).finally(() => {
       this.#batchesEnded += 1
       if (this.#changing === replaced) this.#changing = null

@@ -1,19 +1,21 @@
 /**
  * The checksum of the envelope of every entry that a store must hold, by a 64-bit fingerprint of the key, in a typed array:
- * some 30 bytes a key. It spares a restore a read per record, for a key that is not in it is not in the store; and it tells what
+ * 23 to 91 bytes a key. It spares a restore a read per record, for a key that is not in it is not in the store; and it tells what
  * no checksum on disk can: that an entry is gone, or that an older one has come back in its place.
  *
- * Two keys with one fingerprint (3 in 100 million for a million keys) would make a store that is right look damaged, and be rebuilt;
- * the values themselves do not depend on it.
+ * Two keys with one fingerprint (3 in 100 million for a million keys) make a store that is right look damaged, and be rebuilt. Each
+ * instance hashes in its own way, so that the next one tells the same keys apart.
  */
 export class EntryChecksums {
   readonly #maxKeys: number
+  readonly #seed: number
   #capacity: number
   #slots: Uint32Array
   #keyCount = 0
 
   constructor(maxKeys = 2_500_000, capacity = 1 << 14) {
     this.#maxKeys = maxKeys
+    this.#seed = instances++
     this.#capacity = capacity
     this.#slots = new Uint32Array(capacity * wordsPerSlot)
   }
@@ -29,13 +31,13 @@ export class EntryChecksums {
 
   /** The checksum last set, or `absent`. */
   get(key: Buffer): number {
-    fingerprint(key)
+    fingerprint(key, this.#seed)
     return this.#at(findSlot(this.#slots, this.#capacity, high, low))
   }
 
   /** Sets the checksum, or `absent`, and returns what `get` would have returned before. */
   exchange(key: Buffer, checksum: number): number {
-    fingerprint(key)
+    fingerprint(key, this.#seed)
     let slot = findSlot(this.#slots, this.#capacity, high, low)
     const before = this.#at(slot)
     if (this.#slots[slot] === free) {
@@ -84,13 +86,14 @@ const deleted = 2
 const wordsPerSlot = 4
 const maxLoad = 0.7
 
+let instances = 0
 let high = 0
 let low = 0
 
 /** Two 32-bit hashes with different multipliers, mixed into each other at the end, into `high` and `low`. */
-function fingerprint(key: Buffer): void {
-  let a = 0xdeadbeef
-  let b = 0x41c6ce57
+function fingerprint(key: Buffer, seed: number): void {
+  let a = 0xdeadbeef ^ Math.imul(seed, 2654435769)
+  let b = 0x41c6ce57 + Math.imul(seed, 1640531535)
   for (let at = 0; at < key.length; at += 1) {
     const byte = key[at] ?? 0
     a = Math.imul(a ^ byte, 2654435761)

@@ -44,7 +44,7 @@ export interface StateStore extends StateStoreReader {
   delete(key: Buffer): void
   /**
    * Keys whose index entry is below `lt` (bytewise), in index order, at most `limit`. Each entry is checked against the value it
-   * was derived from; stale ones are dropped silently.
+   * was derived from; STORE_DAMAGED where they do not fit.
    */
   indexed(options: { lt: Buffer; limit: number }): Promise<{ index: Buffer; key: Buffer; value: Buffer }[]>
 }

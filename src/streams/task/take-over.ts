@@ -37,7 +37,7 @@ export async function committedStateOfStatelessTask(
   taskId: string,
   inputs: readonly TopicPartition[],
 ): Promise<CommittedState> {
-  const offsets = await environment.member.committedOffsets(inputs)
+  const offsets = await sureOfHanging(environment, environment.member.committedOffsets(inputs))
   environment.observer.takeOverStep?.(taskId, 3)
   const inputOffsets: Record<string, number> = {}
   let highestEventTime: number | null = null
@@ -49,6 +49,17 @@ export async function committedStateOfStatelessTask(
     if (time !== null) highestEventTime = Math.max(highestEventTime ?? time, time)
   }
   return { inputOffsets, streamTime: null, highestEventTime, meta: null }
+}
+
+/** What seems to hang may be a transaction of the task's new owner: throws TASK_MIGRATED instead where there is one. */
+async function sureOfHanging<T>(environment: TaskEnvironment, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'TRANSACTION_HANGING')
+      await environment.member.confirm()
+    throw error
+  }
 }
 
 async function startOffset(
@@ -108,10 +119,10 @@ export async function committedStateOfStatefulTask(
   cancelled: () => boolean,
 ): Promise<CommittedState> {
   // 3.
-  const offsets = await environment.member.committedOffsets(inputs)
+  const offsets = await sureOfHanging(environment, environment.member.committedOffsets(inputs))
   environment.observer.takeOverStep?.(taskId, 3)
   // 4. and 5.
-  await restore(environment, taskId, changelog, store, cancelled)
+  await sureOfHanging(environment, restore(environment, taskId, changelog, store, cancelled))
   const { meta } = store
   if (meta !== null) assertSameState(environment, meta)
   const inputOffsets: Record<string, number> = {}

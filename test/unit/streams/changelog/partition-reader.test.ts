@@ -5,8 +5,11 @@ import { systemClock } from '../../../../src/system/clock.ts'
 
 const partition = { topic: 'changelog', partition: 0 }
 
-/** Of a partition where nothing may be read between offset 5 and what `lastStable` says. */
-function kafkaWith(lastStable: () => number): KafkaClient {
+/**
+ * Of a partition where nothing may be read between offset 5 and what `lastStable` says; `asked` is what the broker says where it is
+ * asked for the last stable offset by itself.
+ */
+function kafkaWith(lastStable: () => number, asked = lastStable): KafkaClient {
   const fetcher: Partial<Fetcher> = {
     onArrival: () => undefined,
     seek: () => undefined,
@@ -16,7 +19,8 @@ function kafkaWith(lastStable: () => number): KafkaClient {
     throwFailure: () => undefined,
     close: async () => undefined,
   }
-  return { fetcher: () => fetcher } as unknown as KafkaClient
+  const admin = { listOffsets: async () => [asked()] }
+  return { fetcher: () => fetcher, admin } as unknown as KafkaClient
 }
 
 const onRecords = () => undefined
@@ -46,4 +50,22 @@ test('a transaction that ends in that time is no matter', async () => {
     onRecords,
     maxHeldBackMs: 5000,
   })
+})
+
+test('an end that is only not heard of, because nobody answers, is no hanging transaction', async () => {
+  const start = systemClock.monotonic()
+  const isBack = () => systemClock.monotonic() - start > 500
+  const reading = readPartition({
+    kafka: kafkaWith(
+      () => (isBack() ? 9 : 5),
+      () => 9,
+    ),
+    clock: systemClock,
+    partition,
+    from: 5,
+    to: 9,
+    onRecords,
+    maxHeldBackMs: 200,
+  })
+  await expect(reading).resolves.toBeUndefined()
 })
