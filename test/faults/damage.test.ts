@@ -27,6 +27,7 @@ import {
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
 import { type Instance, killAllInstances, wipes } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 
 const row = 'store damage, each kind of section 4; random bit flips'
 /** Each has a small store, and a damage of its own. */
@@ -107,6 +108,7 @@ class Patient {
     await this.expectExact(instance)
     const wiped = wipedStores(instance)
     expect(await instance.stop(), instance.tail()).toBe(0)
+    await expectStoresAgree(this.application)
     return wiped
   }
 }

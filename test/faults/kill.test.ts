@@ -4,6 +4,7 @@ import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
 import { haveTasks, type Instance, type LogLine, wipes } from '../support/instance.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 import { UnderLoad } from '../support/under-load.ts'
 
 /** The limit of the table, kept on two cores that do nothing else; for machines that do, twice as much is allowed. */
@@ -78,6 +79,8 @@ async function killAtRandom({ random, seed }: Round): Promise<Figures> {
     if (random.chance(0.75)) await victim.line('its first commit', isCommit)
     await systemClock.sleep(800 * random.next())
     await victim.kill()
+    // It had not ended by itself before.
+    expect(await victim.exited, victim.tail()).toBe(null)
     const next = application.start()
     running[slot] = next
     restarted.push(next)
@@ -88,6 +91,7 @@ async function killAtRandom({ random, seed }: Round): Promise<Figures> {
   // One commit per task can be missing in the store: at most each key once, never the whole changelog.
   for (const instance of restarted) expect(restoredRecords(instance)).toBeLessThanOrEqual(report.keys)
   for (const instance of running) expect(await instance.stop(), instance.tail()).toBe(0)
+  await expectStoresAgree(application)
   return { ...figures, outcomes }
 }
 
@@ -142,5 +146,6 @@ async function killAtSteps({ random, seed }: Round, task: string, steps: string[
   const { figures } = await scene.expectExact(steps.length)
   expectNoWipes(instances)
   expect(await survivor.stop(), survivor.tail()).toBe(0)
+  await expectStoresAgree(application)
   return { ...figures, outcomes }
 }
