@@ -25,19 +25,31 @@ export class UnderLoad {
 
   /** For `afterEach`: ends what goes on, also where the test has failed. */
   static async close(): Promise<void> {
-    await killAllInstances()
     const current = UnderLoad.#current
     UnderLoad.#current = null
-    if (current === null) return
-    await current.#load.end()
-    await current.#watch?.end()
-    await current.application.close()
+    try {
+      await killAllInstances()
+    } finally {
+      if (current !== null) await current.#close()
+    }
   }
 
   private constructor(application: Application, options: { seed: number; pauseMs?: number }) {
     const { seed, pauseMs = 10 } = options
     this.application = application
     this.#load = new Load(application, { seed, batch: 100, pauseMs })
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#load.end()
+    } finally {
+      try {
+        await this.#watch?.end()
+      } finally {
+        await this.application.close()
+      }
+    }
   }
 
   /** From here on, usually when all have their tasks, the longest time without progress is looked for. */
