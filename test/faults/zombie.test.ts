@@ -3,6 +3,7 @@ import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
 import { haveTasks, type Instance, type LogLine, wipes } from '../support/instance.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 import { UnderLoad } from '../support/under-load.ts'
 
 const row = 'SIGSTOP past the session time-out, SIGCONT (zombie)'
@@ -89,6 +90,7 @@ async function zombieRound(
     expect(wipes(instance), instance.tail()).toEqual([])
     expect(await instance.stop(), instance.tail()).toBe(0)
   }
+  await expectStoresAgree(application)
   return { ...figures, outcomes: { [backMs <= backLimitMs ? 'back within 10 s' : 'back later']: 1 } }
 }
 
