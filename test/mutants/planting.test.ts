@@ -2,11 +2,19 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { controls, mutants } from './mutants.ts'
 import { mutated, pathOf } from './planting.ts'
+import { shownOnABroker } from './shown-on-a-broker.ts'
 
 const all = [...mutants, ...controls]
 
 test('every planted fault has a name of its own', () => {
   expect(new Set(all.map(({ name }) => name)).size).toBe(all.length)
+})
+
+test('every planted fault is looked for: by the simulator, or on a broker', () => {
+  const missed = mutants.filter(({ name, seeds = [] }) => seeds.length === 0 && !shownOnABroker.has(name))
+  expect(missed.map(({ name }) => name)).toEqual([])
+  const names = new Set(mutants.map(({ name }) => name))
+  expect([...shownOnABroker.keys()].filter((name) => !names.has(name))).toEqual([])
 })
 
 describe('the original text of a planted fault stands exactly once in its file', () => {
