@@ -38,6 +38,7 @@ export const listedMutants: readonly Mutant[] = [
     name: 'no-fencing',
     says: 'each life of a member has a transactional id of its own, and offsets are committed without generation',
     seeds: [135],
+    failsCalm: true,
     edits: [
       {
         file: streamTask,
@@ -79,6 +80,7 @@ export const listedMutants: readonly Mutant[] = [
     name: 'offsets-before-the-transaction',
     says: 'the offsets are committed by themselves, before the transaction ends',
     seeds: [2, 17, 18],
+    failsCalm: true,
     edits: [
       {
         file: producer,
@@ -167,6 +169,7 @@ export const listedMutants: readonly Mutant[] = [
     name: 'restore-to-last-stable',
     says: 'the store is restored before the old owner is fenced, up to the last stable offset',
     seeds: [297],
+    failsCalm: true,
     edits: [
       ...committedStateBeforeFencing,
       {

@@ -1,7 +1,7 @@
 import { CodedError } from '../../errors.ts'
 import type { DatabaseOperation } from '../../ports/database.ts'
 import { CommittedCache, type CommittedValue } from './committed-cache.ts'
-import { absent, type EntryChecksums } from './entry-checksums.ts'
+import { absent, type EntryChecksums, maxKeptChecksums } from './entry-checksums.ts'
 import { checksumOf, databaseKey, keySpace, seal, valueIn } from './envelope.ts'
 import type { GuardedDatabase } from './guarded-database.ts'
 import { indexBound, indexEntryKey, parseIndexEntry } from './index-entry.ts'
@@ -28,8 +28,6 @@ export interface IndexedKey {
 }
 
 const defaultCacheBytes = 16 * 1024 * 1024
-/** Checksums of more entries take too much memory, beyond a restore. */
-const maxKeptChecksums = 180_000
 const noValue: CommittedValue = { value: null, checksum: 0 }
 
 export class CommittedStore {

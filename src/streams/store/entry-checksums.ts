@@ -76,6 +76,9 @@ export class EntryChecksums {
   }
 }
 
+/** Beyond a restore, checksums of more entries are not kept: these just fit into 4 MiB, and one more table is 16 MiB. */
+export const maxKeptChecksums = 180_000
+
 /** In place of a checksum, which is never negative. */
 export const absent = -1
 

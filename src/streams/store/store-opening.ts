@@ -2,7 +2,7 @@ import { CodedError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Database, DatabaseOpener, DatabaseOperation } from '../../ports/database.ts'
 import type { Log } from '../../ports/log.ts'
-import { EntryChecksums } from './entry-checksums.ts'
+import { EntryChecksums, maxKeptChecksums } from './entry-checksums.ts'
 import { keySpace } from './envelope.ts'
 import { GuardedDatabase } from './guarded-database.ts'
 import {
@@ -133,9 +133,9 @@ async function judge(database: Database, options: StoreOptions): Promise<Verdict
   }
   const ageMs = options.clock.now() - commit.record.committedAtMs
   if (ageMs > options.maxAgeMs) return wipe('too-old', `its last commit was ${ageMs} ms ago`)
-  const isSmall = commit.record.entryCount <= alwaysScannedEntries
-  const checksums = isSmall ? new EntryChecksums() : null
-  if (mustScan(session.record, commit.record, options)) {
+  const isScanned = mustScan(session.record, commit.record, options)
+  const checksums = isScanned && commit.record.entryCount <= maxKeptChecksums ? new EntryChecksums() : null
+  if (isScanned) {
     const damage = await findDamage(database, commit.record, options.indexKeyOf, (key, checksum) =>
       checksums?.exchange(key, checksum),
     )
