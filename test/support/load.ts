@@ -31,6 +31,8 @@ export class Load {
       clock: () => systemClock.now(),
     })
     this.#run = this.#produce()
+    // Whoever ends the load hears of it.
+    this.#run.catch(() => undefined)
   }
 
   async #produce(): Promise<void> {
