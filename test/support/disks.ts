@@ -30,7 +30,12 @@ export class TmpfsDisk implements Disk {
 
   constructor(size: string) {
     this.directory = mkdtempSync(join(tmpdir(), 'tmpfs-disk-'))
-    execute('mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', this.directory)
+    try {
+      execute('mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', this.directory)
+    } catch (error) {
+      rmSync(this.directory, { recursive: true })
+      throw error
+    }
   }
 
   /** Not a byte is free when it returns. */
@@ -76,14 +81,20 @@ export class Ext4Disk implements Disk {
   readonly directory: string
   readonly #image: string
   #device: string
+  #isMounted = false
 
   constructor() {
     this.directory = mkdtempSync(join(tmpdir(), 'ext4-disk-'))
     this.#image = `${this.directory}.image`
-    writeFileSync(this.#image, '')
-    truncateSync(this.#image, 256 << 20)
-    execute('mkfs.ext4', '-q', this.#image)
-    this.#device = this.#mount()
+    try {
+      writeFileSync(this.#image, '')
+      truncateSync(this.#image, 256 << 20)
+      execute('mkfs.ext4', '-q', this.#image)
+      this.#device = this.#mount()
+    } catch (error) {
+      this.remove()
+      throw error
+    }
   }
 
   /** Every read and write fails from now on (EIO), and what was not synced before is lost. */
@@ -98,18 +109,25 @@ export class Ext4Disk implements Disk {
 
   /** As after its repair; nothing may have a file open on it. */
   mountAgain(): void {
-    execute('umount', this.directory)
+    this.#unmount()
     this.#device = this.#mount()
   }
 
   remove(): void {
-    execute('umount', this.directory)
+    // Not mounted where the mounting itself has failed.
+    if (this.#isMounted) this.#unmount()
     rmSync(this.directory, { recursive: true })
-    rmSync(this.#image)
+    rmSync(this.#image, { force: true })
+  }
+
+  #unmount(): void {
+    execute('umount', this.directory)
+    this.#isMounted = false
   }
 
   #mount(): string {
     execute('mount', '-o', 'loop,errors=remount-ro', this.#image, this.directory)
+    this.#isMounted = true
     return execute('findmnt', '-n', '-o', 'SOURCE', this.directory).trim()
   }
 }
