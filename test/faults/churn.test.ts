@@ -3,6 +3,7 @@ import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
 import { type Instance, wipes } from '../support/instance.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 import { UnderLoad } from '../support/under-load.ts'
 
 /** At a time, those that are on their way down not counted. */
@@ -23,6 +24,7 @@ async function churn({ column, random, seed }: Round): Promise<Figures> {
   scene.watchProgress()
   let running: Instance[] = [application.start()]
   const terminated: Instance[] = []
+  const killed: Instance[] = []
   const all = [...running]
   const deadline = systemClock.monotonic() + (column === 'long' ? 600_000 : 20_000)
   let faults = 0
@@ -40,7 +42,10 @@ async function churn({ column, random, seed }: Round): Promise<Figures> {
       if (random.chance(0.5)) {
         victim.signal('SIGTERM')
         terminated.push(victim)
-      } else victim.signal('SIGKILL')
+      } else {
+        victim.signal('SIGKILL')
+        killed.push(victim)
+      }
     }
     faults += 1
   }
@@ -50,7 +55,10 @@ async function churn({ column, random, seed }: Round): Promise<Figures> {
   console.log(`${all.length} instances started, ${counting.length} of them counted before they were stopped`)
   expectAlive(running)
   for (const instance of terminated) await expectOrderlyEnd(instance)
+  // None of them had ended by itself before.
+  for (const instance of killed) expect(await instance.exited, instance.tail()).toBe(null)
   for (const instance of running) expect(await instance.stop(), instance.tail()).toBe(0)
+  await expectStoresAgree(application)
   for (const instance of all) expect(wipes(instance), instance.tail()).toEqual([])
   return figures
 }
