@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, expect } from 'vitest'
 import { startLocalKafka } from '../../src/local-kafka/index.ts'
 import type { GeneratedLogin } from '../../src/login-stats/generator/login-generator.ts'
+import type { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { readBatches } from '../../src/verify/index.ts'
 import { Application } from '../support/application.ts'
@@ -17,45 +18,50 @@ import {
   rangeOf,
   truncateChangelog,
 } from '../support/changelog.ts'
+import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { StateCopy } from '../support/damage.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
-import { type Instance, killAllInstances } from '../support/instance.ts'
+import type { Instance } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 
 const row =
   'changelog: aborted tail, empty batches, markers only, compaction during restore, truncated below the position, recreated'
 const counts = { short: 1, long: 5, timeoutMs: 240_000 } as const
 
-const cleanUps: (() => void | Promise<void>)[] = []
-
-afterEach(async () => {
-  await killAllInstances()
-  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp()
-})
+afterEach(cleanUpAll)
 
 /** An application whose changelog has one partition, and what was written to its input. */
 class Counting {
   readonly application: Application
   readonly logins: GeneratedLogin[] = []
+  /** One for all logins: users are drawn from it. */
+  readonly #seed: number
 
   static async start(
+    random: Xoshiro128,
     settings: Record<string, string> = {},
     changelog: Record<string, string> | null = null,
   ): Promise<Counting> {
     const application = new Application('changelog', { STATS_PARTITIONS: '1', ...settings })
-    cleanUps.push(() => application.close())
+    cleanUpLater(() => application.close())
     await application.createInput(2)
     if (changelog !== null) await createChangelog(application, changelog)
-    return new Counting(application)
+    return new Counting(application, random.uint32())
   }
 
-  private constructor(application: Application) {
+  private constructor(application: Application, seed: number) {
     this.application = application
+    this.#seed = seed
   }
 
   /** All valid, for it depends on the dimensions which others are not. */
   async produce(count: number, options: { batch?: number; pauseMs?: number } = {}): Promise<void> {
-    const logins = await this.application.produceLogins(count, { invalidShare: 0, ...options })
+    const logins = await this.application.produceLogins(count, {
+      seed: this.#seed,
+      invalidShare: 0,
+      ...options,
+    })
     this.logins.push(...logins)
   }
 
@@ -69,6 +75,7 @@ class Counting {
     await this.produce(count)
     await this.expectExact()
     expect(await instance.stop(), instance.tail()).toBe(0)
+    await expectStoresAgree(this.application)
     return instance
   }
 
@@ -77,7 +84,7 @@ class Counting {
   }
 
   figures(outcomes: Record<string, number> = {}): Figures {
-    return { logins: this.logins.length, faults: 1, stalledMs: 0, outcomes }
+    return { logins: this.logins.length, faults: 1, stalledMs: null, outcomes }
   }
 }
 
@@ -90,7 +97,7 @@ async function endsWith(instance: Instance, timeoutMs = 60_000): Promise<string>
 }
 
 faultRounds(row, 'aborted tail, of others', counts, async ({ random }) => {
-  const counting = await Counting.start()
+  const counting = await Counting.start(random)
   await counting.session(5000)
   const transactions = []
   for (let left = 1 + random.below(4); left > 0; left -= 1) {
@@ -109,7 +116,7 @@ faultRounds(row, 'aborted tail, of others', counts, async ({ random }) => {
 })
 
 faultRounds(row, 'aborted tail, of an instance that was killed', counts, async ({ random }) => {
-  const counting = await Counting.start()
+  const counting = await Counting.start(random)
   await counting.session(5000)
   const step = 2 + random.below(2)
   const doomed = counting.application.start({
@@ -138,7 +145,7 @@ const eager = {
 const segmentMs = 400
 
 faultRounds(row, 'empty batches', counts, async ({ random }) => {
-  const counting = await Counting.start({}, eager)
+  const counting = await Counting.start(random, {}, eager)
   const { application } = counting
   // A foreign producer's aborted records are what compaction turns into an empty batch at the end of a segment.
   for (let sessions = 2 + random.below(2); sessions > 0; sessions -= 1) {
@@ -155,7 +162,7 @@ faultRounds(row, 'empty batches', counts, async ({ random }) => {
 })
 
 faultRounds(row, 'markers only', counts, async ({ random }) => {
-  const counting = await Counting.start({}, eager)
+  const counting = await Counting.start(random, {}, eager)
   const { application } = counting
   // First the whole of it, then the part that a store has not seen.
   for (const hasState of [false, true]) {
@@ -177,6 +184,7 @@ faultRounds(row, 'markers only', counts, async ({ random }) => {
 
 faultRounds(row, 'compaction during restore', counts, async ({ random }) => {
   const counting = await Counting.start(
+    random,
     { DIMENSIONS: 'user_id' },
     {
       'segment.bytes': String(1 << 20),
@@ -187,23 +195,35 @@ faultRounds(row, 'compaction during restore', counts, async ({ random }) => {
   const { application } = counting
   for (let sessions = 3; sessions > 0; sessions -= 1) await counting.session(20_000)
   const before = await batchesOf(application)
-  counting.deleteState()
-  const restoring = application.start()
-  await restoring.line('restoring', ({ task, state }) => task === '1_0' && state === 'restoring')
-  await systemClock.sleep(200 * random.next())
-  // It stands still in the middle of it, while what it has not read yet is compacted.
-  restoring.signal('SIGSTOP')
+  const restoring = await stoppedWhileRestoring(counting, random)
   await alterChangelog(application, { 'min.compaction.lag.ms': '0' })
   await compactedUntil(application, ({ records }) => records < before.records * (0.5 + 0.5 * random.next()))
   restoring.signal('SIGCONT')
   await counting.produce(1000)
   await counting.expectExact()
   expect(await restoring.stop(), restoring.tail()).toBe(0)
+  await expectStoresAgree(application)
   return counting.figures()
 })
 
+/** An instance that stands still in the middle of a restore. */
+async function stoppedWhileRestoring(counting: Counting, random: Xoshiro128): Promise<Instance> {
+  for (let attempt = 1; attempt <= 10; attempt += 1) {
+    counting.deleteState()
+    const restoring = counting.application.start()
+    await restoring.line('restoring', ({ task, state }) => task === '1_0' && state === 'restoring')
+    await systemClock.sleep((200 * random.next()) / attempt)
+    restoring.signal('SIGSTOP')
+    // What it has said before may be on its way.
+    await systemClock.sleep(200)
+    if (restoring.lines('Store restored').length === 0) return restoring
+    await restoring.kill()
+  }
+  throw new Error('the restore was always over before')
+}
+
 faultRounds(row, 'truncated below the position: what is there is whole', counts, async ({ random }) => {
-  const counting = await Counting.start()
+  const counting = await Counting.start(random)
   const { application } = counting
   await counting.session(5000)
   const { end } = await rangeOf(application)
@@ -219,7 +239,7 @@ faultRounds(row, 'truncated below the position: what is there is whole', counts,
 })
 
 faultRounds(row, 'truncated beyond the position', counts, async ({ random }) => {
-  const counting = await Counting.start()
+  const counting = await Counting.start(random)
   const { application } = counting
   await counting.session(5000)
   const copy = new StateCopy(application)
@@ -236,7 +256,7 @@ faultRounds(row, 'truncated beyond the position', counts, async ({ random }) => 
 })
 
 faultRounds(row, 'recreated while nothing runs', counts, async ({ random }) => {
-  const counting = await Counting.start()
+  const counting = await Counting.start(random)
   const { application } = counting
   await counting.session(5000)
   await application.kafka.admin.deleteTopics([changelogOf(application)])
@@ -249,7 +269,7 @@ faultRounds(row, 'recreated while nothing runs', counts, async ({ random }) => {
 
 // Until the new topic is noticed, commits go into it that a later start must not take for all there ever was.
 faultRounds(row, 'recreated under a running instance', counts, async ({ random }) => {
-  const counting = await Counting.start()
+  const counting = await Counting.start(random)
   const { application } = counting
   const instance = application.start()
   await counting.produce(5000)
@@ -284,10 +304,13 @@ const batchHeaderBytes = 61
 /** A broker of its own loses the end of the partition, between two batches. */
 async function endsBefore({ random }: Round): Promise<Figures> {
   const data = mkdtempSync(join(tmpdir(), 'changelog-broker-'))
-  cleanUps.push(() => rmSync(data, { recursive: true, force: true }))
+  cleanUpLater(() => rmSync(data, { recursive: true, force: true }))
   const kafka = await startLocalKafka({ sources: ['maven'], config: { 'log.dirs': data } })
-  cleanUps.push(() => kafka.close())
-  const counting = await Counting.start({ KAFKA_BROKERS: kafka.bootstrapServers, MAX_STALL_MS: '12000' })
+  cleanUpLater(() => kafka.close())
+  const counting = await Counting.start(random, {
+    KAFKA_BROKERS: kafka.bootstrapServers,
+    MAX_STALL_MS: '12000',
+  })
   const { application } = counting
   await counting.session(2000)
   const copy = new StateCopy(application)
