@@ -15,9 +15,11 @@ import { afterEach, expect } from 'vitest'
 import type { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
+import { between } from '../support/between.ts'
 import { bootstrapServers } from '../support/broker.ts'
+import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { faultRounds, type Round, type Rounds } from '../support/fault-rounds.ts'
-import { type Instance, killAllInstances, wipes } from '../support/instance.ts'
+import { type Instance, wipes } from '../support/instance.ts'
 import { Load } from '../support/load.ts'
 import { expectExact } from '../support/oracle.ts'
 import { ProgressWatch } from '../support/progress.ts'
@@ -31,12 +33,7 @@ const sessionTimeoutMs = 6000
 /** What a call of a transaction may take. */
 const callMs = 7500
 
-const cleanUps: (() => void | Promise<void>)[] = []
-
-afterEach(async () => {
-  await killAllInstances()
-  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp()
-})
+afterEach(cleanUpAll)
 
 interface World {
   readonly proxy: KafkaProxy
@@ -85,10 +82,6 @@ const rareApis = [
   'OffsetFetch',
   'ListOffsets',
 ] as const satisfies readonly ProxiedApi[]
-
-function between(random: Xoshiro128, low: number, high: number): number {
-  return low + (high - low) * random.next()
-}
 
 async function changeLatency({ plan, random }: World): Promise<number> {
   const longestMs = random.pick([5, 20, 100, 300])
@@ -240,11 +233,11 @@ const cases: readonly Case[] = [
 
 async function run(faultCase: Case, { random, seed, column }: Round) {
   const application = new Application('connections', { SESSION_TIMEOUT_MS: String(sessionTimeoutMs) })
-  cleanUps.push(() => application.close())
+  cleanUpLater(() => application.close())
   await application.createInput(4)
   const plan = new FatePlan(random)
   const proxy = await KafkaProxy.start(bootstrapServers(), plan, random)
-  cleanUps.push(() => proxy.close())
+  cleanUpLater(() => proxy.close())
   const start = (): Instance => application.start({ KAFKA_BROKERS: proxy.bootstrapServers })
   const instances = [start(), start()]
   const world: World = { proxy, plan, random, shuffleMembers }
@@ -262,7 +255,9 @@ async function run(faultCase: Case, { random, seed, column }: Round) {
     third = null
   }
   const watch = new ProgressWatch(application)
+  cleanUpLater(async () => void (await watch.end()))
   const load = new Load(application, { seed, batch: 200, pauseMs: 50 })
+  cleanUpLater(async () => void (await load.end()))
   await Promise.all(
     instances.map((instance) => instance.line('tasks assigned', ({ msg }) => msg === 'Tasks assigned')),
   )

@@ -6,18 +6,16 @@ import { createLogger } from '../../src/system/logger.ts'
 import { readCommitted } from '../../src/verify/index.ts'
 import { Application } from '../support/application.ts'
 import { badRecords } from '../support/bad-records.ts'
+import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
 import { add, type Counts, HistoryWriter } from '../support/histories.ts'
-import { killAllInstances, wipes } from '../support/instance.ts'
+import { wipes } from '../support/instance.ts'
 import { expectExact } from '../support/oracle.ts'
 import { ProgressWatch } from '../support/progress.ts'
 
 let application: Application
 
-afterEach(async () => {
-  await killAllInstances()
-  await application.close()
-})
+afterEach(cleanUpAll)
 
 /** Histories are written to so many partitions at once. */
 const historyPartitions = 8
@@ -33,6 +31,7 @@ faultRounds(
   async (round) => {
     const historyCount = round.column === 'long' ? 1000 : round.column === 'short' ? 200 : 24
     application = new Application('histories', { DIMENSIONS: 'locale' })
+    cleanUpLater(() => application.close())
     await application.createInput(historyPartitions)
     let instance = application.start()
     const writing = writeHistories(round, historyCount)
@@ -114,9 +113,11 @@ faultRounds(
   async (round): Promise<Figures> => {
     const badCount = round.column === 'long' ? 1_000_000 : 1000
     application = new Application('bad-records', { MAX_STALL_MS: '60000' })
+    cleanUpLater(() => application.close())
     await application.createInput(4)
     const instance = application.start()
     const watch = new ProgressWatch(application)
+    cleanUpLater(async () => void (await watch.end()))
     const expected = { valid: 0, invalid: 0 }
     await application.produce(
       (function* () {

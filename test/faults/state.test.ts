@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { afterEach, expect } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
+import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { storeOf } from '../support/damage.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
-import { type Instance, killAllInstances } from '../support/instance.ts'
+import type { Instance } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
 import { ProgressWatch } from '../support/progress.ts'
 
@@ -14,10 +15,7 @@ const counts = { short: 1, long: 10 } as const
 
 let application: Application
 
-afterEach(async () => {
-  await killAllInstances()
-  await application.close()
-})
+afterEach(cleanUpAll)
 
 faultRounds(row, 'while nothing runs', { taste: 1, ...counts }, async (round) => {
   const { logins } = await counting(round, async (instance) => {
@@ -51,10 +49,12 @@ async function counting(
   inflict: (instance: Instance) => Promise<void>,
 ): Promise<Pick<Figures, 'logins' | 'stalledMs'>> {
   application = new Application('state-deleted')
+  cleanUpLater(() => application.close())
   await application.createInput(2)
   const first = application.start()
   const logins = await application.produceLogins(10_000, { seed })
   const watch = new ProgressWatch(application)
+  cleanUpLater(async () => void (await watch.end()))
   const producing = application.produceLogins(10_000, { seed: seed + 1, batch: 500, pauseMs: 100 })
   // Awaited after what may fail before.
   producing.catch(() => undefined)
