@@ -6,7 +6,7 @@ import type { StateFiles } from '../ports/state-files.ts'
 /** The state directory's own files, on the real disk. */
 export const stateFiles: StateFiles = {
   async makeDirectory(path) {
-    await attempt('make directory', path, () => mkdir(path, { recursive: true }))
+    await attempt('make directory', path, () => makeWithParents(path))
     const obstacle = await probeWritable(path)
     if (obstacle !== null) throw obstacle
   },
@@ -72,6 +72,27 @@ async function attempt<T>(operation: string, path: string, action: () => Promise
   }
 }
 
+async function makeWithParents(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error
+    // That is what Node says of a read-only file system, too. One directory at a time, the system itself says why not.
+    await makeStepwise(path)
+  }
+}
+
+async function makeStepwise(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return
+    if (!isCode(error, 'ENOENT') || dirname(path) === path) throw error
+    await makeStepwise(dirname(path))
+    await mkdir(path)
+  }
+}
+
 async function writeSynced(path: string, content: string): Promise<void> {
   const file = await open(path, 'w')
   try {
@@ -88,6 +109,10 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 function missingAs<T>(error: unknown, value: T): T {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return value
+  if (isCode(error, 'ENOENT')) return value
   throw error
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -168,11 +168,19 @@ else {
       return () => disk.free()
     }),
   )
+  const setReadOnly = (disk: TmpfsDisk): (() => void) => {
+    disk.setReadOnly(true)
+    return () => disk.setReadOnly(false)
+  }
   faultRounds(row, 'the state directory is read-only at the start', { short: 1, long: 5 }, (round) =>
-    atStart(round, /read-only/i, (disk) => {
-      disk.setReadOnly(true)
-      return () => disk.setReadOnly(false)
-    }),
+    atStart(round, /read-only/i, setReadOnly),
+  )
+  // There, not even a directory can be made.
+  faultRounds(
+    row,
+    'the state directory is read-only at the very first start',
+    { short: 1, long: 5 },
+    (round) => atStart(round, /read-only/i, setReadOnly, false),
   )
   faultRounds(row, 'the disk gets full while a store is restored', { short: 1, long: 5 }, whileRestoring)
 }
@@ -183,12 +191,13 @@ async function atStart(
   round: Round,
   reason: RegExp,
   inflict: (disk: TmpfsDisk) => () => void,
+  hasState = round.random.chance(0.7),
 ): Promise<Figures> {
   const disk = mounted(new TmpfsDisk('200m'))
   const application = newApplication({ STATE_DIR: disk.directory, ...dimensions(round) })
   await application.createInput(2)
   const logins = await application.produceLogins(5000, loginOptions(round))
-  if (round.random.chance(0.7)) {
+  if (hasState) {
     const first = application.start()
     await expectExact(application, countOf(logins))
     if (round.random.chance(0.5)) await first.stop()
