@@ -51,7 +51,7 @@ faultRounds(
     expect(wipes(instance)).toEqual([])
     expect(await instance.stop()).toBe(0)
     // Where a transaction is open, nobody can make progress.
-    return { logins: valid, faults: historyCount, stalledMs: 0 }
+    return { logins: valid, faults: historyCount, stalledMs: null }
   },
 )
 

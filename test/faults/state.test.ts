@@ -22,7 +22,7 @@ faultRounds(row, 'while nothing runs', { taste: 1, ...counts }, async (round) =>
     await (round.random.chance(0.5) ? instance.kill() : instance.stop())
     rmSync(join(application.stateDir, application.config.appId), { recursive: true })
   })
-  return { logins, faults: 1, stalledMs: 0 }
+  return { logins, faults: 1, stalledMs: null }
 })
 
 faultRounds(row, 'one store of it, while nothing runs', counts, async (round) => {
@@ -30,7 +30,7 @@ faultRounds(row, 'one store of it, while nothing runs', counts, async (round) =>
     await (round.random.chance(0.5) ? instance.kill() : instance.stop())
     rmSync(storeOf(application, '1_0'), { recursive: true })
   })
-  return { logins, faults: 1, stalledMs: 0 }
+  return { logins, faults: 1, stalledMs: null }
 })
 
 // What is open goes on as it is; a new file cannot be made. It ends with an error, or with the next signal.
