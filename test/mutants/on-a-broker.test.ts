@@ -18,6 +18,7 @@ import { countOf, type Expected, expectExact } from '../support/oracle.ts'
 import { FatePlan } from '../support/tcp-proxy/fate.ts'
 import { KafkaProxy } from '../support/tcp-proxy/kafka-proxy.ts'
 import { WrongCounts } from '../support/wrong-counts.ts'
+import { shownOnABroker } from './shown-on-a-broker.ts'
 
 /** Settings of a processor with the mutant planted, or of one as it is. */
 type Planting = Readonly<Record<string, string>>
@@ -59,6 +60,7 @@ async function verdict(
 ): Promise<string> {
   const deadline = systemClock.monotonic() + countingMs
   let last = { differences: '', since: 0 }
+  let wrongSince: number | null = null
   for (;;) {
     const ended = instances.find(({ isRunning }) => !isRunning)
     if (ended !== undefined) return `ended: ${lastError(ended)}`
@@ -66,9 +68,11 @@ async function verdict(
       await expectExact(application, expected, 1000)
       return 'exact'
     } catch (error) {
-      if (error instanceof WrongCounts) return `wrong: ${error.message}`
-      if (error instanceof Error && error.name === 'AssertionError') return `wrong: ${error.message}`
       const now = systemClock.monotonic()
+      if (error instanceof WrongCounts || (error instanceof Error && error.name === 'AssertionError')) {
+        wrongSince ??= now
+        if (now - wrongSince > settledMs) return `wrong: ${error.message}`
+      } else wrongSince = null
       if (now > deadline) return `not counted: ${String(error)}`
     }
     // Where counts are lost, a recount never finds all input counted; but then it goes on finding the same.
@@ -95,10 +99,10 @@ function lastError({ log, noise }: Instance): string {
 }
 
 /** A processor kills itself at a step of a commit; the next one must put it right. */
-function killAt(name: string, task: string, step: string, catches: readonly string[]): Scenario {
+function killAt(name: string, task: string, step: string, mutant: string): Scenario {
   return {
     name,
-    catches,
+    catches: [mutant],
     async run(planting) {
       const application = newApplication('kill')
       await application.createInput(2)
@@ -115,12 +119,13 @@ function killAt(name: string, task: string, step: string, catches: readonly stri
 }
 
 const scenarios: readonly Scenario[] = [
-  killAt('a kill between the store and the end of the transaction', '1_', 'commit:5', [
-    'store-before-commit',
-  ]),
-  killAt('a kill between the offsets and the end of the transaction', '0_', 'commit:3', [
+  killAt('a kill between the store and the end of the transaction', '1_', 'commit:5', 'store-before-commit'),
+  killAt(
+    'a kill between the offsets and the end of the transaction',
+    '0_',
+    'commit:3',
     'offsets-before-the-transaction',
-  ]),
+  ),
   {
     name: 'a zombie that was stopped in a commit, and goes on when another has its task',
     catches: ['no-fencing'],
@@ -155,6 +160,8 @@ const scenarios: readonly Scenario[] = [
       const instance = application.start({ ...planting, KAFKA_BROKERS: proxy.bootstrapServers })
       const producing = application.produceLogins(15_000, { seed: 4, batch: 100, pauseMs: 50 })
       await instance.line('it commits', ({ msg }) => msg === 'Committed')
+      // A commit then takes so long that records of the next transaction are folded meanwhile.
+      plan.latencyMs = [30, 60]
       for (const direction of ['request', 'answer'] as const) {
         const before = instance.log.length
         // Until both stages have been struck.
@@ -257,7 +264,9 @@ const scenarios: readonly Scenario[] = [
       rmSync(join(application.stateDir, application.config.appId), { recursive: true })
       const restored = application.start(planting)
       logins.push(...(await application.produceLogins(100, { seed: 20 })))
-      return verdict(application, countOf(logins), [restored])
+      const found = await verdict(application, countOf(logins), [restored])
+      const isStill = restored.isRunning && restored.lines('Store restored').length === 0
+      return found.startsWith('not counted: ') && isStill ? 'the restore stands still' : found
     },
   },
   {
@@ -328,7 +337,12 @@ describe.each(scenarios)('$name', ({ catches, run, unavailable: reason = null })
   test.skipIf(reason !== null).each(catches)('shows the mutant %s', async (mutant) => {
     const found = await run({ MUTANT: mutant })
     console.log(`${mutant}: ${found.slice(0, 200)}`)
-    expect(found).not.toBe('exact')
-    expect(found).not.toContain('was not planted')
+    const expected = shownOnABroker.get(mutant)
+    if (expected === undefined) throw new Error('shown-on-a-broker.ts does not say what must come out')
+    expect(found).toMatch(expected)
   })
+})
+
+test('every mutant that shows on a broker has a scenario', () => {
+  expect(new Set(scenarios.flatMap(({ catches }) => catches))).toEqual(new Set(shownOnABroker.keys()))
 })

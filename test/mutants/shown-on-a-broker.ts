@@ -3,7 +3,7 @@
 /** A recount says that counts are wrong. */
 const wrong = /^wrong: /
 /** Either that, or the processor sees before that its offsets do not fit its counts. */
-const wrongOrNoticed = /^(wrong: |ended: OFFSET_MISMATCH: )/
+const wrongOrNoticed = /^(wrong: |ended: OFFSET_(LOST|MISMATCH): )/
 
 export const shownOnABroker: ReadonlyMap<string, RegExp> = new Map([
   ['store-before-commit', wrongOrNoticed],
