@@ -77,6 +77,14 @@ async function createTopic(partitionCount = 1): Promise<string> {
     () => send('Metadata', { topics: [name] }),
     ({ topics: [topic] }) => topic?.errorCode || (topic?.partitions[0]?.errorCode ?? 5),
   )
+  // Metadata may know of a leader before that one knows itself.
+  const partitions = Array.from({ length: partitionCount }, (_, partition) => ({
+    ...{ topic: name, partition, timestamp: -1 },
+  }))
+  await settled(
+    () => send('ListOffsets', { isolationLevel: 0, partitions }),
+    (found) => found.partitions.find(({ errorCode }) => errorCode !== 0)?.errorCode ?? 0,
+  )
   return name
 }
 

@@ -75,6 +75,8 @@ async function plant(to: Application, planted: readonly Planted[]): Promise<void
   await send(producer, planted)
   await producer.commit()
   producer.close()
+  // A commit is promised before its markers are written, and until then nobody reads what it has planted.
+  expect(await to.openTransactions()).toEqual([])
 }
 
 /** The last record of each key, with its place. */
@@ -289,6 +291,7 @@ test('under load, after a kill and after a stop the counts are found equal, on a
   await first.kill()
   await look()
   const second = app.start()
+  await second.line('tasks assigned', ({ msg }) => msg === 'Tasks assigned')
   for (let round = 0; round < 4; round++) await look()
   expect(await second.stop()).toBe(0)
   await look()
