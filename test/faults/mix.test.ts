@@ -116,8 +116,6 @@ const faults: Readonly<Record<string, Fault>> = {
     }),
   'SIGTERM, restart': (world) =>
     restart(world, async ({ process }) => {
-      // Before that it does not listen to signals.
-      await process.line('it starts', ({ msg }) => msg === 'Starting')
       expect(await process.stop(), process.tail()).toBe(0)
     }),
   'SIGSTOP, SIGCONT': async ({ random, members }) => {

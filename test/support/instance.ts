@@ -120,6 +120,8 @@ export class Instance {
 
   /** SIGTERM; resolves with the exit code. */
   async stop(): Promise<number | null> {
+    // Before that it does not listen to signals, and would die of it.
+    await this.line('it starts', ({ msg }) => msg === 'Starting')
     this.signal('SIGTERM')
     return this.exited
   }
