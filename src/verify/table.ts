@@ -101,7 +101,9 @@ export class Table {
   /** The row that is there goes with the counter, and the new one does not. */
   #isKept(index: number, newCount: number): boolean {
     const ledger = this.#ledger
-    if (ledger.get(index, field.rowPlace) === 0 || ledger.get(index, field.counterPlace) === 0) return false
+    // The changelog did not know the key: the new row is of a later commit, which is not compared.
+    if (ledger.get(index, field.counterPlace) === 0) return true
+    if (ledger.get(index, field.rowPlace) === 0) return false
     const counterCount = ledger.get(index, field.counterCount)
     return ledger.get(index, field.rowCount) === counterCount && newCount !== counterCount
   }

@@ -52,7 +52,8 @@ describe('Table', () => {
     ['the row that came before the mark', { counter: 2, before: [1, 2], after: [3, 4] }, 2],
     ['a row that came after the mark', { counter: 3, before: [1, 2], after: [3, 4] }, 3],
     ['the last row where none goes with the counter', { counter: 9, before: [1, 2], after: [3, 4] }, 4],
-    ['the last row where there is no counter', { counter: null, before: [1], after: [2] }, 2],
+    ['the row before the mark where there is no counter', { counter: null, before: [1], after: [2] }, 1],
+    ['no row of a key that is new since the mark', { counter: null, before: [], after: [2] }, null],
     ['no row behind a tombstone', { counter: 2, before: [2], after: [null] }, null],
     ['a row behind a tombstone', { counter: 1, before: [5], after: [null, 1] }, 1],
   ])('keeps of a key %s', (_, given, expected) => {
