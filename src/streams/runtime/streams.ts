@@ -18,7 +18,7 @@ import { knownTopics, setUpTopics, type TopicSettings, topicNames } from './topi
 
 /** How often metadata is looked at for new partitions and recreated topics. */
 const metadataIntervalMs = 10_000
-/** How often what has been read of repartition topics is deleted. */
+/** How often what has been read of repartition topics is deleted, unless the options say otherwise. */
 const purgeIntervalMs = 30_000
 const watchIntervalMs = 1000
 const prepareAgainMs = 1000
@@ -41,6 +41,8 @@ export interface StreamsOptions {
   readonly sessionTimeoutMs: number
   readonly leaveGroupOnStop: boolean
   readonly maxStallMs: number
+  /** How often what has been read of repartition topics is deleted; 30 s if absent. */
+  readonly purgeIntervalMs?: number
   readonly kafka: KafkaClient
   readonly clock: Clock
   readonly log: Log
@@ -241,8 +243,11 @@ export class Streams {
         if (await this.#refreshTopics(environment.catalog))
           environment.member.requestRejoin('partitions were added')
       }),
-      this.#every(purgeIntervalMs, 'purge repartition topics', onFailure, () =>
-        purgeRepartitionTopics(environment, thread.tasks),
+      this.#every(
+        this.#options.purgeIntervalMs ?? purgeIntervalMs,
+        'purge repartition topics',
+        onFailure,
+        () => purgeRepartitionTopics(environment, thread.tasks),
       ),
       this.#every(watchIntervalMs, 'watch progress', onFailure, async () =>
         thread.assertProgress(maxStallMs),
