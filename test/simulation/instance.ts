@@ -142,6 +142,7 @@ export class Instance {
       sessionTimeoutMs: plan.sessionTimeoutMs,
       leaveGroupOnStop: plan.leavesGroup,
       maxStallMs: 300_000,
+      purgeIntervalMs: plan.purgeIntervalMs,
     }
   }
 }

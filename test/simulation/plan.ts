@@ -15,6 +15,7 @@ export interface Plan {
   readonly followsWallClock: boolean
   readonly leavesGroup: boolean
   readonly commitIntervalMs: number
+  readonly purgeIntervalMs: number
   readonly transactionTimeoutMs: number
   readonly sessionTimeoutMs: number
   readonly maxUncommittedBytes: number
@@ -196,6 +197,7 @@ function draw(random: SeededRandom, faults: boolean): Plan {
       damage: maybe(0.05, 0.8),
       diskLost: maybe(0.02, 0.3),
     },
+    purgeIntervalMs: random.pick([30_000, 1000, 100, 100]),
   }
 }
 
