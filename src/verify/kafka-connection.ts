@@ -77,6 +77,15 @@ const socketFactory: () => unknown = require('kafkajs/src/network/socketFactory'
 const { createLogger, LEVELS }: { createLogger(options: object): unknown; LEVELS: { NOTHING: number } } =
   require('kafkajs/src/loggers')
 const fetchRequest: (body: object) => unknown = require('kafkajs/src/protocol/requests/fetch/v11/request')
+const RequestQueue: {
+  prototype: { readonly pending: readonly unknown[]; scheduleCheckPendingRequests(): void }
+} = require('kafkajs/src/network/requestQueue')
+
+// As kafkajs has it, an idle connection wakes every millisecond, by a timer of negative time of which Node warns on the terminal.
+const scheduleCheck = RequestQueue.prototype.scheduleCheckPendingRequests
+RequestQueue.prototype.scheduleCheckPendingRequests = function () {
+  if (this.pending.length > 0) scheduleCheck.call(this)
+}
 
 const requestTimeoutMs = 30_000
 const attempts = 40

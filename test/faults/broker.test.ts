@@ -2,8 +2,10 @@ import { afterEach, expect } from 'vitest'
 import { startLocalKafka } from '../../src/local-kafka/index.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
+import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
 import { haveTasks, type Instance, wipes } from '../support/instance.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 import { UnderLoad } from '../support/under-load.ts'
 
 const row = 'broker killed, restarted; down for 70 s'
@@ -18,11 +20,9 @@ const version = '3.9.1'
 const goingAgainLimitMs = 10_000
 const taskCount = 4
 
-const cleanUps: (() => void | Promise<void>)[] = []
-
 afterEach(async () => {
   await UnderLoad.close()
-  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp()
+  await cleanUpAll()
 })
 
 faultRounds(
@@ -42,7 +42,7 @@ faultRounds(
 
 async function brokerRound({ random, seed }: Round, downMs: number): Promise<Figures> {
   const kafka = await startLocalKafka({ sources: ['maven'], version })
-  cleanUps.push(() => kafka.close())
+  cleanUpLater(() => kafka.close())
   const broker = kafka.broker(1)
   const application = new Application('broker', { KAFKA_BROKERS: kafka.bootstrapServers })
   const scene = await UnderLoad.start(application, { seed, partitionCount: 2 })
@@ -66,6 +66,7 @@ async function brokerRound({ random, seed }: Round, downMs: number): Promise<Fig
   expect(wipes(instance), instance.tail()).toEqual([])
   // The same process all the time.
   expect(await instance.stop(), instance.tail()).toBe(0)
+  await expectStoresAgree(application)
   return figures
 }
 

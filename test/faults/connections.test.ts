@@ -23,6 +23,7 @@ import { type Instance, wipes } from '../support/instance.ts'
 import { Load } from '../support/load.ts'
 import { expectExact } from '../support/oracle.ts'
 import { ProgressWatch } from '../support/progress.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 import { FatePlan, type Silence } from '../support/tcp-proxy/fate.ts'
 import type { Direction, ProxiedApi } from '../support/tcp-proxy/frames.ts'
 import { KafkaProxy } from '../support/tcp-proxy/kafka-proxy.ts'
@@ -280,6 +281,7 @@ async function run(faultCase: Case, { random, seed, column }: Round) {
     expect(await instance.exited, instance.tail()).toBe(0)
     expect(wipes(instance)).toEqual([])
   }
+  await expectStoresAgree(application)
   const inflicted = JSON.stringify([...plan.struck])
   expect(stalledMs, `time without progress; ${inflicted}`).toBeLessThan(faultCase.stallLimitMs)
   return {

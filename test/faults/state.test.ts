@@ -9,6 +9,7 @@ import { type Figures, faultRounds, type Round } from '../support/fault-rounds.t
 import type { Instance } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
 import { ProgressWatch } from '../support/progress.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 
 const row = 'state directory deleted'
 const counts = { short: 1, long: 10 } as const
@@ -73,5 +74,6 @@ async function counting(
   const restored = next.lines('Store restored').map(({ restoredRecords }) => Number(restoredRecords))
   expect(Math.max(...restored)).toBeGreaterThan(0)
   expect(await next.stop(), next.tail()).toBe(0)
+  await expectStoresAgree(application)
   return { logins: logins.length, stalledMs: await watch.end() }
 }

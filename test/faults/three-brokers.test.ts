@@ -4,6 +4,7 @@ import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
 import { haveTasks, type Instance, type LogLine, wipes } from '../support/instance.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 import { UnderLoad } from '../support/under-load.ts'
 import { allInSync, coordinatorOf, leaderOf } from '../support/whereabouts.ts'
 
@@ -82,6 +83,7 @@ async function killRound({ random, seed }: Round, victimOf: Victim): Promise<Fig
     // The same processes all the time.
     expect(await instance.stop(), instance.tail()).toBe(0)
   }
+  await expectStoresAgree(application)
   return figures
 }
 

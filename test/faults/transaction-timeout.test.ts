@@ -4,6 +4,7 @@ import { openReader } from '../../src/verify/index.ts'
 import { Application } from '../support/application.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
 import { haveTasks, type LogLine, wipes } from '../support/instance.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
 import { UnderLoad } from '../support/under-load.ts'
 
 /** The processor's own is 10 s, and brokers look for transactions past their time every 10 s. */
@@ -59,6 +60,7 @@ async function standStill({ random, seed }: Round): Promise<Figures> {
   const { figures } = await scene.expectExact(1)
   expect(wipes(instance), instance.tail()).toEqual([])
   expect(await instance.stop(), instance.tail()).toBe(0)
+  await expectStoresAgree(application)
   return figures
 }
 
