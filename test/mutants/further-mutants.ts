@@ -21,7 +21,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'unknown-is-committed',
     says: 'a commit whose answer was lost is taken for done',
-    seeds: [48, 66],
+    seeds: [57],
     edits: [
       {
         file: commit,
@@ -36,7 +36,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'unknown-is-aborted',
     says: 'after a commit whose answer was lost, the input is read again from the last offset that was known to be committed',
-    seeds: [9, 18],
+    seeds: [12],
     edits: [
       {
         file: partitionGroup,
@@ -54,7 +54,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'offsets-not-stable',
     says: 'the committed offset is read before the old owner is fenced, whether or not a transaction is pending on it',
-    seeds: [33, 202],
+    seeds: [8],
     edits: [
       ...committedStateBeforeFencing,
       {
@@ -67,7 +67,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'fetched-is-committed',
     says: 'what was fetched is committed, whether or not it has been processed',
-    seeds: [18, 22],
+    seeds: [6],
     edits: [
       {
         file: partitionGroup,
@@ -79,7 +79,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'half-read-source-transactions',
     says: 'a commit takes a part of a source transaction',
-    seeds: [243, 257],
+    seeds: [114],
     edits: [
       {
         file: 'src/streams/aggregate/source-transactions.ts',
@@ -91,7 +91,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'overlay-kept-after-abort',
     says: 'what was written for a lost transaction stays in the overlay',
-    seeds: [4, 5],
+    seeds: [8],
     edits: [
       {
         file: taskStore,
@@ -109,7 +109,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'overlay-dropped-before-the-write',
     says: 'the frozen overlay is dropped when the write of the store begins, not when it has ended',
-    seeds: [429, 432],
+    seeds: [659],
     edits: [
       withoutCachedStates,
       {
@@ -127,7 +127,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'combiner-kept-after-abort',
     says: 'what the first stage has folded and collected for a lost transaction is sent again with the next',
-    seeds: [20, 22],
+    seeds: [84],
     edits: [
       {
         file: streamTask,
@@ -146,7 +146,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'sequence-reused',
     says: 'after a failure the same producer aborts, and numbers its next batches like those whose fate is not known',
-    seeds: [2, 4],
+    seeds: [15],
     edits: [
       {
         file: producer,
@@ -220,7 +220,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'empty-answer-ends-restore',
     says: 'a restore ends at the first answer without records',
-    seeds: [5, 18],
+    seeds: [1],
     failsCalm: true,
     edits: [
       {
@@ -246,7 +246,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'purge-of-uncommitted',
     says: 'the repartition topic is purged up to what has been processed, committed or not',
-    seeds: [18, 4],
+    seeds: [8],
     edits: [
       oftenPurged,
       {
