@@ -2,17 +2,17 @@
  * How many logins a second one core takes: parse, validate and fold into the deltas of three dimensions, as the first stage
  * does; beside it JSON.parse alone, and what enriching, generating and a row of the table cost.
  *
- *     node bench/login-parser.ts
+ *     node bench/micro/login-parser.ts
  */
-import { parseDimensions } from '../src/login-stats/domain/dimensions.ts'
-import { Enricher } from '../src/login-stats/domain/enriched.ts'
-import { decodeCounter, encodeCounter, LoginCounter } from '../src/login-stats/domain/login-counter.ts'
-import { decodeDelta, encodeDelta, LoginDelta } from '../src/login-stats/domain/login-delta.ts'
-import { LoginFold } from '../src/login-stats/domain/login-fold.ts'
-import { LoginParser } from '../src/login-stats/domain/login-parser.ts'
-import { encodeRow } from '../src/login-stats/domain/table-row.ts'
-import { parseWindows } from '../src/login-stats/domain/windows.ts'
-import { loginGenerator } from '../src/login-stats/generator/login-generator.ts'
+import { parseDimensions } from '../../src/login-stats/domain/dimensions.ts'
+import { Enricher } from '../../src/login-stats/domain/enriched.ts'
+import { decodeCounter, encodeCounter, LoginCounter } from '../../src/login-stats/domain/login-counter.ts'
+import { decodeDelta, encodeDelta, LoginDelta } from '../../src/login-stats/domain/login-delta.ts'
+import { LoginFold } from '../../src/login-stats/domain/login-fold.ts'
+import { LoginParser } from '../../src/login-stats/domain/login-parser.ts'
+import { encodeRow } from '../../src/login-stats/domain/table-row.ts'
+import { parseWindows } from '../../src/login-stats/domain/windows.ts'
+import { loginGenerator } from '../../src/login-stats/generator/login-generator.ts'
 
 const LOGINS = 100_000
 const ROUNDS = 12

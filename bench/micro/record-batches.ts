@@ -3,9 +3,9 @@
  * answer holds, with a key of 12 bytes, one per millisecond. A few seconds. Walking includes the checksums, which for large
  * values are most of it.
  */
-import { committedRecords } from '../src/kafka/records/committed-records.ts'
-import type { Compression } from '../src/kafka/records/compression.ts'
-import { RecordBatchBuilder } from '../src/kafka/records/record-batch-builder.ts'
+import { committedRecords } from '../../src/kafka/records/committed-records.ts'
+import type { Compression } from '../../src/kafka/records/compression.ts'
+import { RecordBatchBuilder } from '../../src/kafka/records/record-batch-builder.ts'
 
 const recordCount = 20_000
 const smallValueBytes = 40

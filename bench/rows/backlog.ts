@@ -1,0 +1,88 @@
+/** A backlog: from the start of the process until all of it is visible as counts. */
+import { systemClock } from '../../src/system/clock.ts'
+import type { InputShape } from '../input/input-topic.ts'
+import type { Session } from '../session.ts'
+import type { Launched, System } from '../systems/index.ts'
+import type { Measured } from './row.ts'
+import { allDimensions, SystemRun } from './system-run.ts'
+
+export interface Backlog extends InputShape {
+  readonly dimensions?: readonly string[]
+  readonly rollingWindows?: string | null
+  readonly threads?: number | null
+  readonly instances?: number
+  readonly enriched?: boolean
+}
+
+/** With many partitions a look at the offsets costs more, and so comes less often. */
+const pollMsPerPartition = 2
+const shortestPollMs = 15
+
+export async function measureBacklog(session: Session, system: System, backlog: Backlog): Promise<Measured> {
+  const { logins, partitions, compression, users, instances = 1 } = backlog
+  const run = await SystemRun.prepare(session, system, {
+    inputTopic: await session.inputs.topic({ logins, partitions, compression, users }),
+    partitions,
+    logins,
+    dimensions: backlog.dimensions ?? allDimensions,
+    rollingWindows: backlog.rollingWindows ?? null,
+    threads: backlog.threads ?? null,
+    enriched: backlog.enriched ?? false,
+    pollMs: Math.max(shortestPollMs, pollMsPerPartition * partitions),
+  })
+  try {
+    const startedAt = systemClock.monotonic()
+    const launched: Launched[] = []
+    for (let instance = 0; instance < instances; instance++) launched.push(await run.launch(instance))
+    const { counts, endedAt, firstAt } =
+      run.table === null ? await limitEnd(launched) : await tableEnd(run, logins)
+    const seconds = (endedAt - startedAt) / 1000
+    const { peakRssBytes, cpuSeconds } = run.usage()
+    await checkEnriched(run, logins)
+    return {
+      counts,
+      values: {
+        logins,
+        keys: counts.size,
+        seconds,
+        loginsPerSecond: logins / seconds,
+        ...(firstAt === null ? {} : { firstRowSeconds: (firstAt - startedAt) / 1000 }),
+        ...(peakRssBytes === null ? {} : { peakRssMB: peakRssBytes / 1e6 }),
+        ...(cpuSeconds === null ? {} : { cpuSeconds }),
+      },
+    }
+  } finally {
+    await run.end()
+  }
+}
+
+interface End {
+  readonly counts: ReadonlyMap<string, number>
+  readonly endedAt: number
+  readonly firstAt: number | null
+}
+
+async function tableEnd(run: SystemRun, logins: number): Promise<End> {
+  await run.complete(logins)
+  const table = run.visible
+  return { counts: table.contents.counts, endedAt: table.completedAt(), firstAt: table.timeline.firstAt() }
+}
+
+async function limitEnd(launched: readonly Launched[]): Promise<End> {
+  const [first] = launched
+  if (first === undefined) throw new Error('Nothing was started.')
+  const { line, arrivedAt } = await first.line('counted')
+  return {
+    counts: new Map(Object.entries(line.counts as Record<string, number>)),
+    endedAt: arrivedAt,
+    firstAt: null,
+  }
+}
+
+/** Enriched records are in the transactions of the counts, or before them: they must all be there now. */
+async function checkEnriched(run: SystemRun, logins: number): Promise<void> {
+  if (run.enrichedTopic === null) return
+  const ends = await run.reader.offsets(run.enrichedTopic, 'lastStable')
+  const visible = ends.reduce((sum, end) => sum + end, 0)
+  if (visible < logins) throw new Error(`Only ${visible} of ${logins} enriched records were visible.`)
+}
