@@ -1,126 +1,134 @@
+import { spreadEvenly, type Wishes } from './even-spread.ts'
+import { coldest, type PlanProcess, processesOf } from './plan-process.ts'
+import { compareTasks, type Plan, type PlanMember, type PlanSettings, type PlanTask } from './plan-types.ts'
+import { planStandbys } from './standby-plan.ts'
+import { type ProcessPlan, planThreads } from './thread-plan.ts'
+
 /**
  * Who gets which task: a pure, deterministic function of what the members say.
  *
- * Every task goes to exactly one member; the numbers of tasks of any two members differ by at most one, in all and, as far as
- * that allows, in each subtopology. A task stays with its owner, else goes to a member that has its store on disk, as far
- * as balance allows. Members that come again with what they were given are given it again.
+ *   1. Aims: tasks are spread evenly over the processes, in proportion to their threads (`even-spread.ts` says what that
+ *      means). Of all even spreads it is one that takes the fewest tasks from their owners, and of those one with the least
+ *      to restore: better to a warm store than to one being warmed up, to a stale one, to none.
+ *   2. A stateful task whose aim is cold, while its owner or another process is warm, waits there. If nobody is warm, it
+ *      goes to its aim at once.
+ *   3. Standby tasks are spread over the other processes (`standby-plan.ts`).
+ *   4. Of the tasks that wait, at most `maxWarmups` are warmed up at their aim, beside those that have a standby there anyway.
+ *   5. What a process got is spread over its threads (`thread-plan.ts`).
+ *
+ * Invariants: every task is active exactly once, no process has two copies of a store, and where anything waits, some member
+ * is told which store it shall report as warm. A plan never adds to the number of tasks that are away from an even spread,
+ * and what has become warm makes its aim the cheaper one; so each plan that follows on a warmed store brings the group
+ * nearer to its aim. Who comes again after a final plan with what it was given is given the same: to stay costs nothing, and
+ * all else costs something.
  */
-export interface PlanMember {
-  readonly memberId: string
-  /** Tasks that the member holds now. */
-  readonly ownedTasks: readonly string[]
-  /** Tasks whose store the member has on disk. */
-  readonly storedTasks: readonly string[]
-}
-
-interface Load {
-  readonly member: PlanMember
-  readonly tasks: string[]
-  readonly bySubtopology: Map<string, number>
-}
-
-type Plan = ReadonlyMap<string, readonly string[]>
-
-/** Tasks by member id, each list sorted. `tasks` are ids such as `0_3`. */
-export function planAssignment(tasks: readonly string[], members: readonly PlanMember[]): Plan {
-  let plan = standingPlan(tasks, members) ?? planAnew(tasks, members)
-  // What is planned anew may crowd a subtopology where room ran out. To plan on from there may mend it, and a plan that this
-  // does not make better is what the same members will come back with: so it ends in one that stays.
-  for (;;) {
-    const owners = plan
-    const next = planAnew(
-      tasks,
-      members.map((member) => ({ ...member, ownedTasks: owners.get(member.memberId) ?? [] })),
-    )
-    if (crowding(next, tasks) >= crowding(plan, tasks)) return plan
-    plan = next
-  }
-}
-
-/** What the members own, if that is every task once in equal numbers; else null. */
-function standingPlan(tasks: readonly string[], members: readonly PlanMember[]): Plan | null {
-  const owned = members.flatMap(({ ownedTasks }) => ownedTasks)
-  const isComplete = owned.length === tasks.length && tasks.every((task) => owned.includes(task))
-  const counts = members.map(({ ownedTasks }) => ownedTasks.length)
-  if (!isComplete || Math.max(...counts) - Math.min(...counts) > 1) return null
-  return new Map(members.map(({ memberId, ownedTasks }) => [memberId, ownedTasks.toSorted(compare)]))
-}
-
-/** Tasks that a member holds above its share of their subtopology, over all members. */
-function crowding(plan: Plan, tasks: readonly string[]): number {
-  const shareOf = shares(tasks, plan.size)
-  let above = 0
-  for (const mine of plan.values()) {
-    for (const [subtopology, share] of shareOf) {
-      above += Math.max(0, mine.filter((task) => subtopologyOf(task) === subtopology).length - share)
-    }
-  }
-  return above
-}
-
-function planAnew(tasks: readonly string[], members: readonly PlanMember[]): Plan {
-  const loads: Load[] = members
-    .toSorted((a, b) => compare(a.memberId, b.memberId))
-    .map((member) => ({ member, tasks: [], bySubtopology: new Map() }))
-  if (loads.length === 0) return new Map()
-  // Stateful subtopologies come last in a topology and weigh most: they choose first.
-  const open = new Set(tasks.toSorted((a, b) => compare(b, a)))
-  const lowest = Math.floor(tasks.length / loads.length)
-  let aboveLowest = tasks.length % loads.length
-  const hasRoom = (load: Load): boolean =>
-    load.tasks.length < lowest || (load.tasks.length === lowest && aboveLowest > 0)
-  const give = (load: Load, task: string): void => {
-    if (load.tasks.length === lowest) aboveLowest -= 1
-    const subtopology = subtopologyOf(task)
-    load.tasks.push(task)
-    load.bySubtopology.set(subtopology, (load.bySubtopology.get(subtopology) ?? 0) + 1)
-    open.delete(task)
-  }
-  const shareOf = shares(tasks, loads.length)
-  const hasShare = (load: Load, task: string): boolean =>
-    (load.bySubtopology.get(subtopologyOf(task)) ?? 0) < (shareOf.get(subtopologyOf(task)) ?? 0)
-
-  for (const wishes of ['ownedTasks', 'storedTasks'] as const) {
-    for (const load of loads) {
-      for (const task of load.member[wishes].toSorted((a, b) => compare(b, a))) {
-        if (open.has(task) && hasRoom(load) && hasShare(load, task)) give(load, task)
-      }
-    }
-  }
-  for (const task of [...open]) {
-    const takers = loads.filter(hasRoom)
-    takers.sort((a, b) => lessLoaded(a, b, subtopologyOf(task)))
-    const taker = takers[0]
-    if (taker !== undefined) give(taker, task)
-  }
-  return new Map(loads.map(({ member, tasks }) => [member.memberId, tasks.toSorted(compare)]))
-}
-
-/** How many tasks of each subtopology a member may hold at the most. */
-function shares(tasks: readonly string[], memberCount: number): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const task of tasks) counts.set(subtopologyOf(task), (counts.get(subtopologyOf(task)) ?? 0) + 1)
-  return new Map([...counts].map(([subtopology, count]) => [subtopology, Math.ceil(count / memberCount)]))
-}
-
-function lessLoaded(a: Load, b: Load, subtopology: string): number {
-  return (
-    (a.bySubtopology.get(subtopology) ?? 0) - (b.bySubtopology.get(subtopology) ?? 0) ||
-    a.tasks.length - b.tasks.length ||
-    compare(a.member.memberId, b.member.memberId)
+export function planAssignment(
+  tasks: readonly PlanTask[],
+  members: readonly PlanMember[],
+  settings: PlanSettings,
+): Plan {
+  const sorted = tasks.toSorted((a, b) => compareTasks(a.id, b.id))
+  const processes = processesOf(members, settings)
+  const plans = new Map<PlanProcess, ProcessPlan>(
+    processes.map((process) => [process, { active: [], standby: new Set(), awaited: new Set() }]),
   )
-}
-
-function subtopologyOf(task: string): string {
-  return task.slice(0, task.indexOf('_'))
-}
-
-/** By code unit, numbers within by value, so that `0_10` comes after `0_9`. */
-function compare(a: string, b: string): number {
-  if (a.length !== b.length && /^\d+_\d+$/.test(a) && /^\d+_\d+$/.test(b)) {
-    const [subtopologyA, partitionA] = a.split('_').map(Number)
-    const [subtopologyB, partitionB] = b.split('_').map(Number)
-    return (subtopologyA ?? 0) - (subtopologyB ?? 0) || (partitionA ?? 0) - (partitionB ?? 0)
+  const waiting = planActive(planAims(sorted, processes), plans, settings)
+  const isWaitingForStandbys = planStandbys(sorted, plans, settings)
+  warmUp(waiting, plans, settings)
+  return {
+    members: new Map([...plans].flatMap(([process, plan]) => planThreads(process, plan))),
+    isFinal: waiting.length === 0 && !isWaitingForStandbys,
   }
-  return a < b ? -1 : a > b ? 1 : 0
+}
+
+type Plans = ReadonlyMap<PlanProcess, ProcessPlan>
+
+/** A task that is to go to its aim once that is warm. */
+interface Waiting {
+  readonly task: PlanTask
+  readonly aim: PlanProcess
+}
+
+/** Step 1. */
+function planAims(
+  tasks: readonly PlanTask[],
+  processes: readonly PlanProcess[],
+): Map<PlanProcess, PlanTask[]> {
+  const knowing = new Map<string, PlanProcess[]>()
+  for (const process of processes) {
+    for (const task of process.knownTasks) {
+      const others = knowing.get(task)
+      if (others === undefined) knowing.set(task, [process])
+      else others.push(process)
+    }
+  }
+  // One move more is worse than all there is to restore.
+  const move = 1 + coldest * tasks.length
+  return spreadEvenly(tasks, processes, ({ id, isStateful }): Wishes<PlanProcess> => {
+    const known = knowing.get(id) ?? []
+    const price = known.some((process) => process.owns(id)) ? move : 0
+    return {
+      elsewhere: price + (isStateful ? coldest : 0),
+      at: new Map(
+        known.map((process) => [
+          process,
+          (process.owns(id) ? 0 : price) + (isStateful ? process.coldness(id) : 0),
+        ]),
+      ),
+    }
+  })
+}
+
+/** Step 2: puts the tasks into the plans, and returns those that wait. */
+function planActive(
+  aims: ReadonlyMap<PlanProcess, readonly PlanTask[]>,
+  plans: Plans,
+  { maxWarmups }: PlanSettings,
+): Waiting[] {
+  const waiting: Waiting[] = []
+  for (const [aim, tasks] of aims) {
+    for (const task of tasks) {
+      const mustWarmUp = maxWarmups > 0 && task.isStateful && aim.takesStandbys && !aim.isWarm(task.id)
+      if (mustWarmUp) waiting.push({ task, aim })
+      else plans.get(aim)?.active.push(task)
+    }
+  }
+  // After all others, so that the load of those who keep something for a while is known.
+  return waiting.filter(({ task, aim }) => {
+    const keeper = keeperOf(task.id, plans)
+    plans.get(keeper ?? aim)?.active.push(task)
+    return keeper !== null
+  })
+}
+
+/** The owner, else the warm process with the least to do for its threads; null where nobody is warm. */
+function keeperOf(task: string, plans: Plans): PlanProcess | null {
+  let keeper: PlanProcess | null = null
+  let lowestLoad = Number.POSITIVE_INFINITY
+  for (const [process, { active }] of plans) {
+    if (process.owns(task)) return process
+    const load = active.length / process.threads
+    if (!process.isWarm(task) || load >= lowestLoad) continue
+    keeper = process
+    lowestLoad = load
+  }
+  return keeper
+}
+
+/** Step 4. What is being warmed up goes on, then what has least to restore. */
+function warmUp(waiting: readonly Waiting[], plans: Plans, { maxWarmups }: PlanSettings): void {
+  const byColdness = waiting.toSorted(
+    (a, b) => a.aim.coldness(a.task.id) - b.aim.coldness(b.task.id) || compareTasks(a.task.id, b.task.id),
+  )
+  let warmups = 0
+  for (const { task, aim } of byColdness) {
+    const plan = plans.get(aim)
+    if (plan === undefined) continue
+    if (!plan.standby.has(task)) {
+      if (warmups === maxWarmups) continue
+      warmups += 1
+      plan.standby.add(task)
+    }
+    plan.awaited.add(task)
+  }
 }

@@ -1,10 +1,11 @@
 import type { GroupMemberInfo, MemberAssignment, TopicPartition } from '../../ports/kafka.ts'
 import { differingSettings, type Fingerprint } from '../runtime/fingerprint.ts'
 import type { TopicCatalog } from '../runtime/topic-catalog.ts'
-import { formatTaskId } from '../topology/task-id.ts'
+import { formatTaskId, parseTaskId } from '../topology/task-id.ts'
 import { sourceTopics, type Topology } from '../topology/topology.ts'
 import { planAssignment } from './assignment-plan.ts'
 import { decodeMemberMetadata, encodeAssignmentMetadata, type MemberMetadata } from './member-metadata.ts'
+import { compareIds, type PlanMember, type PlanSettings, type PlanTask } from './plan-types.ts'
 
 /** All tasks of a topology: as many per subtopology as its widest source topic has partitions. */
 export function allTasks(topology: Topology, catalog: TopicCatalog): string[] {
@@ -21,36 +22,68 @@ export function sourcePartitions(topology: Topology, catalog: TopicCatalog): Rec
   return Object.fromEntries(sourceTopics(topology).map((topic) => [topic, catalog.partitionCount(topic)]))
 }
 
+export interface AssignorSettings extends PlanSettings {
+  /** How much work a task of a subtopology is beside those of others, by its id; 1 if absent. */
+  readonly weights?: ReadonlyMap<number, number>
+}
+
 /** The leader's part of a rebalance: an assignment for every member, by member id. */
 export function assignTasks(
   topology: Topology,
   catalog: TopicCatalog,
   members: readonly GroupMemberInfo[],
+  settings: AssignorSettings,
 ): ReadonlyMap<string, MemberAssignment> {
-  const known = members.map(({ memberId, userData }) => ({
-    memberId,
-    metadata: decodeMemberMetadata(userData),
-  }))
+  const known = members
+    .toSorted((a, b) => compareIds(a.memberId, b.memberId))
+    .map(({ memberId, userData }) => ({ memberId, metadata: decodeMemberMetadata(userData) }))
   const fingerprint = groupFingerprint(known.map(({ metadata }) => metadata))
   const fitting = known.filter(({ metadata }) => isSame(metadata.fingerprint, fingerprint))
   const plan = planAssignment(
-    allTasks(topology, catalog),
-    fitting.map(({ memberId, metadata: { ownedTasks, storedTasks } }) => ({
-      memberId,
-      ownedTasks,
-      storedTasks,
-    })),
+    planTasks(topology, catalog, settings),
+    fitting.map(({ memberId, metadata }) => planMember(memberId, metadata)),
+    settings,
   )
   const partitions = sourcePartitions(topology, catalog)
+  const { acceptableLag } = settings
   return new Map(
-    members.map(({ memberId }) => {
-      const tasks = plan.get(memberId)
-      const userData = encodeAssignmentMetadata(
-        tasks === undefined ? { groupFingerprint: fingerprint } : { partitions },
-      )
-      return [memberId, { partitions: partitionsOf(topology, catalog, tasks ?? []), userData }]
+    known.map(({ memberId, metadata: { version } }) => {
+      const mine = plan.members.get(memberId)
+      const { activeTasks = [], standbyTasks = [], awaitedTasks = [] } = mine ?? {}
+      const verdict = mine === undefined ? { groupFingerprint: fingerprint } : { partitions }
+      const userData = encodeAssignmentMetadata(version, {
+        ...verdict,
+        standbyTasks,
+        awaitedTasks,
+        acceptableLag,
+      })
+      return [memberId, { partitions: partitionsOf(topology, catalog, activeTasks), userData }]
     }),
   )
+}
+
+function planTasks(topology: Topology, catalog: TopicCatalog, { weights }: AssignorSettings): PlanTask[] {
+  const stateful = new Set(topology.subtopologies.filter(({ store }) => store !== null).map(({ id }) => id))
+  return allTasks(topology, catalog).flatMap((id) => {
+    const { subtopology } = parseTaskId(id) ?? {}
+    if (subtopology === undefined) return []
+    return [
+      { id, subtopology, isStateful: stateful.has(subtopology), weight: weights?.get(subtopology) ?? 1 },
+    ]
+  })
+}
+
+function planMember(memberId: string, metadata: MemberMetadata): PlanMember {
+  const { version, ownedTasks, standbyTasks, storedTasks, storeLags } = metadata
+  return {
+    memberId,
+    // A member that names no process stands for one of its own.
+    processId: metadata.processId ?? memberId,
+    ownedTasks,
+    standbyTasks,
+    storeLags: new Map(storedTasks.map((task) => [task, storeLags[task] ?? Number.POSITIVE_INFINITY])),
+    takesStandbys: version >= 2,
+  }
 }
 
 /** The fingerprint of those who hold tasks, lest a newcomer with other settings takes the group over. */

@@ -6,6 +6,7 @@ import type { Log } from '../../ports/log.ts'
 import { ChangelogSurvey } from '../changelog/changelog-survey.ts'
 import { assignTasks, sourcePartitions } from '../rebalance/assignor.ts'
 import { encodeMemberMetadata } from '../rebalance/member-metadata.ts'
+import { defaultPlanSettings } from '../rebalance/plan-types.ts'
 import type { TaskEnvironment, TaskSettings } from '../task/task-environment.ts'
 import type { TaskState } from '../task/task-state.ts'
 import { sourceTopics, type Topology } from '../topology/topology.ts'
@@ -24,6 +25,8 @@ const watchIntervalMs = 1000
 const prepareAgainMs = 1000
 /** Members have so long to commit and rejoin when a rebalance begins. */
 const rebalanceTimeoutMs = 60_000
+/** Threads keep no standby tasks, so that no store can be warmed up: each task moves at once. */
+const assignorSettings = { ...defaultPlanSettings, maxWarmups: 0 }
 
 /** Where the state of this process lives; see `state-directory.ts`. */
 export interface LocalState {
@@ -215,10 +218,13 @@ export class Streams {
           ownedTasks: this.#thread?.taskIds ?? [],
           storedTasks: await localState.tasksOnDisk(),
           partitions: sourcePartitions(topology, catalog),
+          processId: localState.instanceId,
+          standbyTasks: [],
+          storeLags: {},
         }),
       assign: async (members) => {
         await this.#refreshTopics(catalog)
-        return assignTasks(topology, catalog, members)
+        return assignTasks(topology, catalog, members, assignorSettings)
       },
     })
   }
