@@ -16,6 +16,8 @@ import type { ProcessPlan } from './thread-plan.ts'
  *
  * A flow again: source -> task (as many as it needs copies) -> each process it may be in (one) -> sink, where each further
  * copy in a process costs more than the one before.
+ *
+ * Puts the copies into the plans, which hold the active tasks already. Returns whether a cold copy is waited for.
  */
 export function planStandbys(
   tasks: readonly PlanTask[],
@@ -45,7 +47,7 @@ export function planStandbys(
   return isWaiting
 }
 
-/** The height of one copy among those of a process of one thread, in whole numbers for up to some threads. */
+/** What a copy adds to the height of a process of one thread: a number that most numbers of threads divide. */
 const heightOfCopy = 840
 
 /** The processes of each task's copies. */
@@ -75,9 +77,9 @@ function spreadCopies(
       return { task, edges }
     })
     const unevenness = 1 + (newCopy + coldest) * wanted
-    for (const [{ threads }, node] of nodes) {
-      for (let copy = 1; copy <= highest * threads; copy += 1)
-        network.addEdge(node, sink, 1, unevenness * Math.round((heightOfCopy * copy) / threads))
+    for (const [process, node] of nodes) {
+      for (let copy = 1; copy <= highest * process.threads; copy += 1)
+        network.addEdge(node, sink, 1, unevenness * Math.round((heightOfCopy * copy) / process.threads))
     }
     if (network.maximize(source, sink) < wanted) continue
     return new Map(
