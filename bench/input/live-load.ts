@@ -15,13 +15,15 @@ export interface LoadOptions {
   readonly probeEvery: number
 }
 
-const tickMs = 5
+const tickMs = 10
 const localeOfOthers = 'RU'
 
 export class LiveLoad {
   /** When each probe was sent, by its row's key, by the clock's `monotonic`. */
   readonly probes = new Map<string, number>()
   sent = 0
+  /** How long each write took until it was acknowledged, in ms: where that is long, the machine had no time for the load itself. */
+  readonly writeMs: number[] = []
   readonly #options: LoadOptions
   readonly #producer: Producer
   readonly #sends = new Set<Promise<unknown>>()
@@ -108,6 +110,8 @@ export class LiveLoad {
 
   async #send(partition: number, values: readonly string[]): Promise<void> {
     const messages = values.map((value) => ({ partition, value, timestamp: String(systemClock.now()) }))
+    const startedAt = systemClock.monotonic()
     await this.#producer.send({ topic: this.#options.topic, messages })
+    this.writeMs.push(systemClock.monotonic() - startedAt)
   }
 }

@@ -29,7 +29,7 @@ const barCharts: readonly {
 }[] = [
   {
     file: 'throughput.svg',
-    title: 'Throughput',
+    title: 'Throughput (logins a second)',
     groups: [
       { row: 'counts', metric: 'loginsPerSecond', name: 'counts' },
       { row: 'enriched', metric: 'loginsPerSecond', name: 'enriched' },

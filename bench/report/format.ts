@@ -28,6 +28,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   p95Ms: { label: 'p95', format: milliseconds },
   p99Ms: { label: 'p99', format: milliseconds },
   maxMs: { label: 'max', format: milliseconds },
+  writeP99Ms: { label: 'write of a login, p99', format: milliseconds },
   restoredRecords: { label: 'records restored', format: whole },
   logins: { label: 'logins', format: whole },
   keys: { label: 'keys', format: whole },

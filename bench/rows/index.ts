@@ -62,7 +62,7 @@ const main: readonly Row[] = [
     name: 'latency',
     title: 'Latency at 2,000 logins a second',
     about:
-      'From just before a login is sent until its row is visible. One login in 20 has a locale of its own, and so a row of its own; warm-up is left out.',
+      'From just before a login is sent until its row is visible. One login in 20 has a locale of its own, and so a row of its own; warm-up is left out. Where writing a login takes long, the machine was too busy to measure.',
     systems: ['login-stats', 'kafka-streams', 'flink'],
     variants: noVariants,
     measure: (session, system, _, scale) => measureLatency(session, system, scale),

@@ -41,6 +41,7 @@ export async function measureLatency(session: Session, system: System, scale: Sc
     await run.firstRow()
     await systemClock.sleep(scale.warmUpSeconds * 1000)
     const measuredFrom = systemClock.monotonic()
+    const writesBefore = load.writeMs.length
     await systemClock.sleep(scale.latencySeconds * 1000)
     await load.pause()
     await run.complete(load.sent)
@@ -55,6 +56,7 @@ export async function measureLatency(session: Session, system: System, scale: Sc
         p95Ms: quantile(latencies, 0.95),
         p99Ms: quantile(latencies, 0.99),
         maxMs: quantile(latencies, 1),
+        writeP99Ms: quantile(load.writeMs.slice(writesBefore), 0.99),
       },
     }
   } finally {
