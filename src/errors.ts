@@ -271,8 +271,8 @@ export class CodedError extends Error {
 }
 
 /** `error` itself if it has a code, else INTERNAL around it. */
-export function coded(error: unknown, operation: string): CodedError {
+export function coded(error: unknown, operation: string, place: ErrorPlace = {}): CodedError {
   if (error instanceof CodedError) return error
   const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return new CodedError('INTERNAL', { operation, detail, cause: error })
+  return new CodedError('INTERNAL', { operation, ...place, detail, cause: error })
 }

@@ -14,7 +14,8 @@ import { showTable } from './commands/table.ts'
 import { createTopics } from './commands/topics.ts'
 import { type Config, loadConfig } from './config/index.ts'
 import { loginGenerator } from './generator/login-generator.ts'
-import { kafkaOf, openProcessor } from './processor.ts'
+import { kafkaOf } from './kafka-client.ts'
+import { openProcessor, type ProcessorOptions } from './processor.ts'
 
 /** What goes on while the table is shown. */
 interface Work {
@@ -66,7 +67,8 @@ async function showDemo(
   }
   const config = loadConfig(inDemo.environment)
   const logFile = join(directory, 'processor.log')
-  const log = createLogger({ level: config.logLevel, destination: logFile })
+  const logTo = { level: config.logLevel, destination: logFile }
+  const log = createLogger(logTo)
   await createTopics(inDemo, options.partitions)
   const failures: CodedError[] = []
   const onFailure = (error: CodedError): void => {
@@ -74,7 +76,7 @@ async function showDemo(
     termination.request()
   }
   const work = [
-    await startProcessor(config, log, onFailure),
+    await startProcessor({ config, logTo }, onFailure),
     startGenerator(inDemo, config, log, options, onFailure),
   ]
   if (kafka.source === 'environment') {
@@ -109,16 +111,15 @@ function demoEnvironment(
 }
 
 async function startProcessor(
-  config: Config,
-  log: Log,
+  options: ProcessorOptions,
   onFailure: (error: CodedError) => void,
 ): Promise<Work> {
-  const processor = await openProcessor(config, log)
-  const ended = processor.streams
+  const processor = await openProcessor(options)
+  const ended = processor
     .run()
     .catch((error: unknown) => onFailure(coded(error, 'run the processor')))
     .then(() => processor.close())
-  return { ended, stop: () => processor.streams.stop() }
+  return { ended, stop: () => processor.stop() }
 }
 
 function startGenerator(

@@ -32,8 +32,7 @@ process.exitCode = await runProgram(
     err: process.stderr,
     clock: systemClock,
     random: systemRandom,
-    createLog: ({ level, to }) =>
-      createLogger(to === 'out' ? { level } : { level, destination: standardError }),
+    createLog: ({ level }) => createLogger({ level, destination: standardError }),
     onTermination: (listener) => {
       let isAsked = false
       return onTermination((signal) => {

@@ -1,108 +1,98 @@
-import { connectKafka } from '../kafka/index.ts'
+import { availableParallelism } from 'node:os'
+import { extname } from 'node:path'
 import type { Log } from '../ports/log.ts'
-import { type EngineObserver, StateDirectory, Streams, type Topology } from '../streams/index.ts'
-import { bootId } from '../system/boot-id.ts'
+import { type EngineObserver, StateDirectory, StreamThreads, type TaskStatus } from '../streams/index.ts'
 import { systemClock } from '../system/clock.ts'
 import { levelDatabaseOpener } from '../system/level-database.ts'
+import { createLogger, type LoggerOptions } from '../system/logger.ts'
 import { systemRandom } from '../system/random.ts'
 import { stateFiles } from '../system/state-files.ts'
-import { type Config, kafkaSecurity } from './config/index.ts'
-import { parseDimensions } from './domain/dimensions.ts'
-import { splitWindows } from './domain/windows.ts'
-import { loginStatsTopology } from './topology.ts'
+import { workerThreads } from '../system/worker-threads.ts'
+import type { Config } from './config/index.ts'
+import { openStreamThread } from './stream-thread.ts'
+import type { WorkerData } from './stream-thread-worker.ts'
 
-/** Every call of a transaction has a deadline below this. */
-const transactionTimeoutMs = 10_000
-/** A task commits at once when it holds so many bytes that are not committed. */
-const maxUncommittedBytes = 16 << 20
-
-/** The application's topology under a configuration. */
-export function topologyOf(config: Config): Topology {
-  return loginStatsTopology({
-    appId: config.appId,
-    inputTopic: config.inputTopic,
-    outputTopic: config.outputTopic,
-    dlqTopic: config.dlqTopic,
-    enrichedTopic: config.enrichedTopic,
-    dimensions: parseDimensions(config.sources.dimensions.text),
-    windows: splitWindows(config.rollingWindows, config.rollingPanes),
-    maxClockSkewMs: config.maxClockSkewMs,
-  })
-}
-
-/** The Kafka client of a configuration. */
-export function kafkaOf(config: Config, log: Log, clientId: string): ReturnType<typeof connectKafka> {
-  return connectKafka({
-    bootstrapServers: config.brokers,
-    clientId,
-    ...kafkaSecurity(config),
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    compression: config.compression,
-  })
-}
-
+/** The main job, in one stream thread or in several. */
 export interface Processor {
-  readonly streams: Streams
-  /** Closes connections and gives the slot of the state directory back; after `streams.run` has ended. */
+  /** Resolves after `stop`; rejects with the CodedError that ended it. */
+  run(): Promise<void>
+  stop(): void
+  /** Of the tasks of all threads. */
+  status(): TaskStatus[]
+  /** Gives the slot of the state directory back, after `run` has ended. */
   close(): Promise<void>
 }
+
+export interface ProcessorOptions {
+  readonly config: Config
+  /** Given to each thread, which makes a logger of its own from it. */
+  readonly logTo: Pick<LoggerOptions, 'level'> & { readonly destination?: number | string }
+  /** Of a processor with a single thread. */
+  readonly observer?: EngineObserver
+  /** What the threads run where there are several. */
+  readonly threadModule?: URL
+}
+
+/** `.ts` from source, `.js` in the package. */
+const streamThreadMain = new URL(`./stream-thread-main${extname(import.meta.url)}`, import.meta.url)
 
 /**
  * The processor of a configuration, ready to run. Claims a slot of the state directory. Throws STATE_DIR_UNUSABLE,
  * CONFIG_INVALID, KAFKAJS_CHANGED.
  */
-export async function openProcessor(
-  config: Config,
-  log: Log,
-  observer: EngineObserver = {},
-): Promise<Processor> {
-  const topology = topologyOf(config)
-  const localState = await StateDirectory.claim({
+export async function openProcessor(options: ProcessorOptions): Promise<Processor> {
+  const { config, logTo } = options
+  const slot = await StateDirectory.claim({
     stateDir: config.stateDir,
     appId: config.appId,
     opener: levelDatabaseOpener,
     files: stateFiles,
     random: systemRandom,
   })
-  const kafka = kafkaOf(config, log, `${config.appId}-${localState.slot}`)
-  const streams = new Streams({
-    topology,
-    fingerprint: {
-      DIMENSIONS: config.sources.dimensions.text,
-      ROLLING_WINDOWS: config.sources.rollingWindows.text,
-      ROLLING_PANES: String(config.rollingPanes),
+  const log = createLogger(logTo)
+  const threadCount = config.streamThreads ?? availableParallelism()
+  return threadCount === 1
+    ? openInThisThread(options, slot, log)
+    : openInThreads(options, slot, log, threadCount)
+}
+
+async function openInThisThread(
+  { config, observer }: ProcessorOptions,
+  slot: StateDirectory,
+  log: Log,
+): Promise<Processor> {
+  const { streams, close } = await openStreamThread(config, slot.member(0), log, observer)
+  return {
+    run: () => streams.run(),
+    stop: () => streams.stop(),
+    status: () => streams.status(),
+    close: async () => {
+      await close()
+      await slot.release()
     },
-    topics: {
-      replicationFactor: config.replicationFactor,
-      minInsyncReplicas: config.minInsyncReplicas,
-      keyedPartitions: config.statsPartitions,
-    },
-    tasks: {
-      commitIntervalMs: config.commitIntervalMs,
-      transactionTimeoutMs,
-      maxStreamTimeLeadMs: config.maxClockSkewMs,
-      streamTimeFollowsWallClock: config.rollingClock === 'wall',
-      maxUncommittedBytes,
-      offsetLost: config.offsetLost,
-    },
-    sessionTimeoutMs: config.sessionTimeoutMs,
-    leaveGroupOnStop: config.leaveGroupOnStop,
+  }
+}
+
+function openInThreads(
+  options: ProcessorOptions,
+  slot: StateDirectory,
+  log: Log,
+  threadCount: number,
+): Processor {
+  const { config, logTo } = options
+  const threads = new StreamThreads({
+    host: workerThreads(options.threadModule ?? streamThreadMain),
+    count: threadCount,
+    atMostTasks: config.streamThreads === null,
+    dataOf: (index): WorkerData => ({ thread: index, config, slot: slot.member(index), logTo }),
     maxStallMs: config.maxStallMs,
-    kafka,
     clock: systemClock,
     log,
-    databases: levelDatabaseOpener,
-    bootId: await bootId(),
-    localState,
-    observer,
   })
   return {
-    streams,
-    close: async () => {
-      await kafka.close()
-      await localState.release()
-    },
+    run: () => threads.run(),
+    stop: () => threads.stop(),
+    status: () => threads.status(),
+    close: () => slot.release(),
   }
 }

@@ -7,7 +7,7 @@ import { levelDatabaseOpener } from '../system/level-database.ts'
 import { systemRandom } from '../system/random.ts'
 import { stateFiles } from '../system/state-files.ts'
 import type { Config } from './config/index.ts'
-import { kafkaOf } from './processor.ts'
+import { kafkaOf } from './kafka-client.ts'
 
 /** What a reset has done. */
 export interface ResetReport {

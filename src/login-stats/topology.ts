@@ -1,4 +1,7 @@
 import { AggregateProcessor, type Topology, TopologyBuilder, timerIndex } from '../streams/index.ts'
+import type { Config } from './config/index.ts'
+import { parseDimensions } from './domain/dimensions.ts'
+import { splitWindows } from './domain/windows.ts'
 import { loginAggregate } from './login-aggregate.ts'
 import { LoginProcessor } from './login-processor.ts'
 import { type LoginStatsSettings, sinks } from './login-stats-settings.ts'
@@ -39,4 +42,18 @@ export function loginStatsTopology(settings: LoginStatsSettings): Topology {
     .sink(sinks.table, outputTopic, { role: 'table', partitioning: 'key' })
 
   return builder.build()
+}
+
+/** The application's topology under a configuration. */
+export function topologyOf(config: Config): Topology {
+  return loginStatsTopology({
+    appId: config.appId,
+    inputTopic: config.inputTopic,
+    outputTopic: config.outputTopic,
+    dlqTopic: config.dlqTopic,
+    enrichedTopic: config.enrichedTopic,
+    dimensions: parseDimensions(config.sources.dimensions.text),
+    windows: splitWindows(config.rollingWindows, config.rollingPanes),
+    maxClockSkewMs: config.maxClockSkewMs,
+  })
 }

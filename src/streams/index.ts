@@ -8,10 +8,12 @@ export type { CommitStep, EngineObserver, RestoreProgress, TakeOverStep } from '
 export type { Fingerprint } from './runtime/fingerprint.ts'
 export { type LocalState, Streams, type StreamsOptions, type TaskStatus } from './runtime/streams.ts'
 export { setUpTopics, topicNames } from './runtime/topic-setup.ts'
-export { StateDirectory } from './state-directory.ts'
+export { type MemberSlot, SlotStores, StateDirectory } from './state-directory.ts'
 export type { StateStore, StateStoreReader, WipeReason } from './store/types.ts'
 export type { OffsetLostPolicy, TaskSettings } from './task/task-environment.ts'
 export type { TaskState } from './task/task-state.ts'
+export { StreamThreads } from './threads/stream-threads.ts'
+export { runInThread } from './threads/thread-body.ts'
 export type {
   FlushReason,
   Processor,

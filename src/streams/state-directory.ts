@@ -5,7 +5,7 @@ import type { Random } from '../ports/random.ts'
 import type { StateFiles } from '../ports/state-files.ts'
 
 /**
- * The slot of one group member in the state directory.
+ * The slot of one process in the state directory. Its stream threads share it: a task that moves from one to another finds its store.
  *
  *   <stateDir>/<appId>/<slot>/lock          an open database: its lock ends with the process, and holds between threads too
  *   <stateDir>/<appId>/<slot>/instance-id   who comes back here is the same static member of the group
@@ -24,11 +24,47 @@ const instanceIdName = 'instance-id'
 const taskId = /^\d+_\d+$/
 const byNumbers = new Intl.Collator('en', { numeric: true })
 
+/** What one member of the group has of its process's slot: plain data, which can be given to another thread. */
+export interface MemberSlot {
+  readonly path: string
+  /** The same for all members of the process. */
+  readonly processId: string
+  /** Of the static member: that of the slot for the first one. */
+  readonly instanceId: string
+}
+
+/** The stores in a slot that this process holds, in whatever thread. */
+export class SlotStores {
+  readonly instanceId: string
+  readonly processId: string
+  readonly #path: string
+  readonly #files: StateFiles
+
+  constructor({ path, processId, instanceId }: MemberSlot, files: StateFiles) {
+    this.instanceId = instanceId
+    this.processId = processId
+    this.#path = path
+    this.#files = files
+  }
+
+  taskDirectory(id: string): string {
+    if (!taskId.test(id)) {
+      throw new CodedError('INTERNAL', { operation: 'taskDirectory', detail: `${id} is no task id.` })
+    }
+    return join(this.#path, id)
+  }
+
+  /** Ids of the tasks that have a store in this slot, by subtopology and partition. */
+  async tasksOnDisk(): Promise<string[]> {
+    const names = (await this.#files.directories(this.#path)).filter((name) => taskId.test(name))
+    return names.sort(byNumbers.compare)
+  }
+}
+
 export class StateDirectory {
   readonly slot: number
   readonly instanceId: string
   readonly #path: string
-  readonly #files: StateFiles
   readonly #lock: Database
 
   /** Takes the first free slot. Throws STATE_DIR_UNUSABLE with the path. */
@@ -41,7 +77,7 @@ export class StateDirectory {
       const lock = await tryLock(options.opener, path)
       if (lock === null) continue
       try {
-        return new StateDirectory(slot, await instanceIdIn(path, files, options.random), path, files, lock)
+        return new StateDirectory(slot, await instanceIdIn(path, files, options.random), path, lock)
       } catch (error) {
         await lock.close()
         throw error
@@ -68,25 +104,17 @@ export class StateDirectory {
     }
   }
 
-  private constructor(slot: number, instanceId: string, path: string, files: StateFiles, lock: Database) {
+  private constructor(slot: number, instanceId: string, path: string, lock: Database) {
     this.slot = slot
     this.instanceId = instanceId
     this.#path = path
-    this.#files = files
     this.#lock = lock
   }
 
-  taskDirectory(id: string): string {
-    if (!taskId.test(id)) {
-      throw new CodedError('INTERNAL', { operation: 'taskDirectory', detail: `${id} is no task id.` })
-    }
-    return join(this.#path, id)
-  }
-
-  /** Ids of the tasks that have a store in this slot, by subtopology and partition. */
-  async tasksOnDisk(): Promise<string[]> {
-    const names = (await this.#files.directories(this.#path)).filter((name) => taskId.test(name))
-    return names.sort(byNumbers.compare)
+  /** The part of member `index`, from 0: the same after a restart. */
+  member(index: number): MemberSlot {
+    const instanceId = index === 0 ? this.instanceId : `${this.instanceId}-${index}`
+    return { path: this.#path, processId: this.instanceId, instanceId }
   }
 
   /** Frees the slot; its stores must be closed. */

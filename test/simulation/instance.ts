@@ -4,6 +4,7 @@ import { createKafkaClient } from '../../src/kafka/client.ts'
 import type { Log } from '../../src/ports/log.ts'
 import {
   type EngineObserver,
+  SlotStores,
   StateDirectory,
   Streams,
   type StreamsOptions,
@@ -99,7 +100,7 @@ export class Instance {
     const { clock } = process
     const databases = disk.openerFor(process)
     const files = disk.filesFor(process)
-    const localState = await StateDirectory.claim({ stateDir, appId, opener: databases, files, random })
+    const slot = await StateDirectory.claim({ stateDir, appId, opener: databases, files, random })
     const wire = new SimulatedWire(network, process)
     const processLog = log.child({ process: process.name })
     const kafka = createKafkaClient({ wire, clock, random, log: processLog, compression: 'none' })
@@ -110,7 +111,7 @@ export class Instance {
         clock,
         log: processLog,
         databases,
-        localState,
+        localState: new SlotStores(slot.member(0), files),
         bootId,
         observer: this.#parts.observer(process),
       })
@@ -119,7 +120,7 @@ export class Instance {
     } finally {
       if (this.process === process) this.streams = null
       await kafka.close()
-      await localState.release()
+      await slot.release()
     }
   }
 

@@ -39,6 +39,8 @@ export class Application {
       OUTPUT_TOPIC: `${prefix}-login-stats`,
       DLQ_TOPIC: `${prefix}-user-login-dlq`,
       STATE_DIR: this.stateDir,
+      // Tests of several threads say so.
+      STREAM_THREADS: '1',
       ...settings,
     }
     this.config = loadConfig(this.environment)

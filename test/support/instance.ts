@@ -94,9 +94,10 @@ export class Instance {
     return this.log.filter(({ msg }) => msg === message)
   }
 
-  /** The tasks of its last assignment; none before the first. */
+  /** The tasks of the last assignment of each of its threads; none before the first. */
   get tasks(): readonly string[] {
-    return (this.log.findLast(({ msg }) => msg === 'Tasks assigned')?.assigned ?? []) as string[]
+    const byThread = new Map(this.lines('Tasks assigned').map(({ thread, assigned }) => [thread, assigned]))
+    return [...byThread.values()].flat() as string[]
   }
 
   /** Resolves at the first log line that `matches`, with the milliseconds from the start of the process to there. */

@@ -20,8 +20,8 @@ export interface CommandContext {
   readonly err: Output
   readonly clock: Clock
   readonly random: Random
-  /** Logs as JSON lines: the processor's on standard output, those of the other commands on standard error, warnings only. */
-  createLog(options: { readonly level: LogLevel; readonly to: 'out' | 'err' }): Log
+  /** Logs as JSON lines on standard error; the processor makes its own, on standard output. */
+  createLog(options: { readonly level: LogLevel }): Log
   /** Calls `listener` at each SIGINT or SIGTERM; the returned function stops that. */
   onTermination(listener: (signal: string) => void): () => void
 }

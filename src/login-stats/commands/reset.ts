@@ -21,7 +21,7 @@ export function resetCommand({ context, finish }: Invocation): Command {
         import('../reset.ts'),
       ])
       const config = loadConfig(context.environment)
-      const log = context.createLog({ level: config.logLevel === 'debug' ? 'debug' : 'warn', to: 'err' })
+      const log = context.createLog({ level: config.logLevel === 'debug' ? 'debug' : 'warn' })
       await waitForKafka(context, config)
       const report = await reset(config, log, { keepTable: keepTable ?? false })
       if (json) printJson(context, report)

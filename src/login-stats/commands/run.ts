@@ -1,12 +1,11 @@
 import { Command } from 'commander'
-import type { Log } from '../../ports/log.ts'
-import type { Config } from '../config/index.ts'
+import type { ProcessorOptions } from '../processor.ts'
 import type { CommandFactory } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 
 interface RunModule {
   /** Resolves when the processor has stopped cleanly. */
-  run(config: Config, log: Log): Promise<void>
+  run(options: ProcessorOptions): Promise<void>
 }
 
 /** `load` imports the module that runs the processor, when it is asked for. */
@@ -17,7 +16,7 @@ export function runCommand(load: () => Promise<RunModule>): CommandFactory {
       .action(async () => {
         const [{ loadConfig }, { run }] = await Promise.all([import('../config/index.ts'), load()])
         const config = loadConfig(context.environment)
-        await run(config, context.createLog({ level: config.logLevel, to: 'out' }))
+        await run({ config, logTo: { level: config.logLevel } })
         finish(exitCodes.ok)
       })
 }

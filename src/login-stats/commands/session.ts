@@ -18,8 +18,8 @@ export async function withKafka<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig(context.environment)
-  const log = context.createLog({ level: config.logLevel === 'debug' ? 'debug' : 'warn', to: 'err' })
-  const { kafkaOf } = await import('../processor.ts')
+  const log = context.createLog({ level: config.logLevel === 'debug' ? 'debug' : 'warn' })
+  const { kafkaOf } = await import('../kafka-client.ts')
   const kafka = kafkaOf(config, log, `${config.appId}-${command}`)
   try {
     await untilReachable(context, config, kafka)
@@ -31,8 +31,8 @@ export async function withKafka<T>(
 
 /** Resolves when Kafka answers; for commands with a client of their own. */
 export async function waitForKafka(context: CommandContext, config: Config): Promise<void> {
-  const { kafkaOf } = await import('../processor.ts')
-  const log = context.createLog({ level: 'error', to: 'err' })
+  const { kafkaOf } = await import('../kafka-client.ts')
+  const log = context.createLog({ level: 'error' })
   const kafka = kafkaOf(config, log, `${config.appId}-waiting`)
   try {
     await untilReachable(context, config, kafka)

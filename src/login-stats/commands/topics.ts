@@ -45,7 +45,7 @@ function warnOfOtherCount(context: CommandContext, input: TopicRow | undefined, 
 export async function createTopics(context: CommandContext, partitionCount: number): Promise<TopicRow[]> {
   const [{ setUpTopics, topicNames }, { topologyOf }, { withKafka }] = await Promise.all([
     import('../../streams/index.ts'),
-    import('../processor.ts'),
+    import('../topology.ts'),
     import('./session.ts'),
   ])
   return withKafka(context, 'topics', async ({ config, kafka: { admin } }) => {

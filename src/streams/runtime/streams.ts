@@ -4,7 +4,7 @@ import type { DatabaseOpener } from '../../ports/database.ts'
 import type { GroupMember, KafkaClient } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { ChangelogSurvey } from '../changelog/changelog-survey.ts'
-import { assignTasks, sourcePartitions } from '../rebalance/assignor.ts'
+import { allTasks, assignTasks, sourcePartitions } from '../rebalance/assignor.ts'
 import { encodeMemberMetadata } from '../rebalance/member-metadata.ts'
 import { defaultPlanSettings } from '../rebalance/plan-types.ts'
 import type { TaskEnvironment, TaskSettings } from '../task/task-environment.ts'
@@ -71,6 +71,7 @@ export class Streams {
   readonly #options: StreamsOptions
   readonly #log: Log
   #thread: StreamThread | null = null
+  #catalog: TopicCatalog | null = null
   #isStopping = false
   readonly #stopped = Promise.withResolvers<undefined>()
 
@@ -139,6 +140,7 @@ export class Streams {
       ),
     )
     const catalog = await setUpTopics(kafka.admin, clock, topology, topics)
+    this.#catalog = catalog
     const complete = this.#completeFingerprint(fingerprint, catalog)
     const survey = new ChangelogSurvey(kafka, clock, topology)
     await survey.refresh(catalog)
@@ -156,6 +158,11 @@ export class Streams {
   status(): TaskStatus[] {
     const tasks = this.#thread?.tasks ?? []
     return tasks.map(({ id, state, lag, isCaughtUp }) => ({ task: id, state, lag, isCaughtUp }))
+  }
+
+  /** Of the whole application, as far as the topics are known; null before. */
+  get taskCount(): number | null {
+    return this.#catalog === null ? null : allTasks(this.#options.topology, this.#catalog).length
   }
 
   /** The engine's own settings that shape the state. */

@@ -1,4 +1,4 @@
-import { CodedError } from '../../errors.ts'
+import { CodedError, coded } from '../../errors.ts'
 import type { FetchedRecords, TopicPartition, TransactionalProducer } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { dataRecordKey, encodeMeta, metaRecordKey } from '../changelog/changelog-record.ts'
@@ -143,7 +143,13 @@ export class StreamTask {
     if (node === null || this.#changelog === null) {
       return committedStateOfStatelessTask(this.#environment, this.id, this.inputs)
     }
-    this.#store ??= await openTaskStore(this.#environment, this.id, node, this.#changelog, this.#log)
+    this.#store ??= await openTaskStore(this.#environment, {
+      id: this.id,
+      node,
+      changelog: this.#changelog,
+      log: this.#log,
+      isCancelled: () => this.#isCancelled,
+    })
     return committedStateOfStatefulTask(
       this.#environment,
       this.id,
@@ -222,25 +228,13 @@ export class StreamTask {
       try {
         work.graph.process(record, chunk)
       } catch (error) {
-        throw this.#locate(error, chunk.topic, record.offset)
+        const { topic, partition } = chunk
+        throw coded(error, 'process a record', { task: this.id, topic, partition, offset: record.offset })
       }
       this.#group.passRecord(chunk.topic, record.offset)
       this.#hasNews = true
       if (stopBetween && work.graph.isBetweenSourceTransactions) return
     }
-  }
-
-  #locate(error: unknown, topic: string, offset: number): unknown {
-    if (error instanceof CodedError) return error
-    return new CodedError('INTERNAL', {
-      operation: 'process a record',
-      task: this.id,
-      topic,
-      partition: this.partition,
-      offset,
-      detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-      cause: error,
-    })
   }
 
   /** Gives processors a turn between records. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
-import { StateDirectory } from '../../../src/streams/state-directory.ts'
+import { SlotStores, StateDirectory } from '../../../src/streams/state-directory.ts'
 import { levelDatabaseOpener } from '../../../src/system/level-database.ts'
 import { systemRandom } from '../../../src/system/random.ts'
 import { stateFiles } from '../../../src/system/state-files.ts'
@@ -69,7 +69,9 @@ test('the slot of a killed process is free, with its instance id', { timeout: 30
 })
 
 test('tasks on disk are listed in order, and nothing else is taken for one', async () => {
-  const directory = await StateDirectory.claim(await options())
+  const slot = await StateDirectory.claim(await options())
+  const directory = new SlotStores(slot.member(1), stateFiles)
+  expect(directory.instanceId).toBe(`${slot.instanceId}-1`)
   expect(await directory.tasksOnDisk()).toEqual([])
   for (const id of ['1_10', '1_2', '0_3']) {
     await (await levelDatabaseOpener.open(directory.taskDirectory(id))).close()
@@ -77,7 +79,7 @@ test('tasks on disk are listed in order, and nothing else is taken for one', asy
   await (await levelDatabaseOpener.open(`${directory.taskDirectory('1_4')}.wiped`)).close()
   expect(await directory.tasksOnDisk()).toEqual(['0_3', '1_2', '1_10'])
   expect(() => directory.taskDirectory('../1_2')).toThrow(failure('INTERNAL'))
-  await directory.release()
+  await slot.release()
 })
 
 test('a damaged lock database is made anew, and the instance stays the same', async () => {
@@ -108,10 +110,11 @@ test('removal takes all slots of one application, unless one is held', async () 
   await StateDirectory.remove(where)
   const first = await StateDirectory.claim(where)
   const second = await StateDirectory.claim(where)
-  await (await levelDatabaseOpener.open(second.taskDirectory('1_0'))).close()
+  const stores = new SlotStores(second.member(0), stateFiles)
+  await (await levelDatabaseOpener.open(stores.taskDirectory('1_0'))).close()
   await first.release()
   await expect(StateDirectory.remove(where)).rejects.toEqual(failure('STATE_DIR_IN_USE'))
-  expect(await second.tasksOnDisk()).toEqual(['1_0'])
+  expect(await stores.tasksOnDisk()).toEqual(['1_0'])
   await second.release()
   await StateDirectory.remove(where)
   expect(await readdir(where.stateDir)).toEqual(['other'])

@@ -145,13 +145,11 @@ describe('run', () => {
   it('gives the configuration to the processor, and resolves when it has stopped', async () => {
     const seen: string[] = []
     const command = runCommand(async () => ({
-      run: async ({ appId }) => {
-        seen.push(appId)
+      run: async ({ config }) => {
+        seen.push(config.appId)
       },
     }))
-    const withLog: CommandFactory = (invocation) =>
-      command({ ...invocation, context: { ...invocation.context, createLog: () => ({}) as never } })
-    expect((await run(['run'], { APP_ID: 'mine' }, [withLog])).exitCode).toBe(exitCodes.ok)
+    expect((await run(['run'], { APP_ID: 'mine' }, [command])).exitCode).toBe(exitCodes.ok)
     expect(seen).toEqual(['mine'])
   })
 })

@@ -1,0 +1,3 @@
+import { runStreamThread } from './stream-thread-worker.ts'
+
+await runStreamThread()

@@ -1,0 +1,64 @@
+import type { Log } from '../ports/log.ts'
+import { type EngineObserver, type MemberSlot, SlotStores, Streams } from '../streams/index.ts'
+import { bootId } from '../system/boot-id.ts'
+import { systemClock } from '../system/clock.ts'
+import { levelDatabaseOpener } from '../system/level-database.ts'
+import { stateFiles } from '../system/state-files.ts'
+import type { Config } from './config/index.ts'
+import { logging } from './engine-log.ts'
+import { kafkaOf } from './kafka-client.ts'
+import { topologyOf } from './topology.ts'
+
+/** Every call of a transaction has a deadline below this. */
+const transactionTimeoutMs = 10_000
+/** A task commits at once when it holds so many bytes that are not committed. */
+const maxUncommittedBytes = 16 << 20
+
+/** One stream thread: a member of the group with its own event loop and connections. */
+export interface OpenStreamThread {
+  readonly streams: Streams
+  /** Closes the connections, after `streams.run` has ended. */
+  close(): Promise<void>
+}
+
+/** What runs in one thread, ready to run. Throws CONFIG_INVALID, KAFKAJS_CHANGED. */
+export async function openStreamThread(
+  config: Config,
+  slot: MemberSlot,
+  log: Log,
+  observer: EngineObserver = {},
+): Promise<OpenStreamThread> {
+  const kafka = kafkaOf(config, log, `${config.appId}-${slot.instanceId}`)
+  const streams = new Streams({
+    topology: topologyOf(config),
+    fingerprint: {
+      DIMENSIONS: config.sources.dimensions.text,
+      ROLLING_WINDOWS: config.sources.rollingWindows.text,
+      ROLLING_PANES: String(config.rollingPanes),
+    },
+    topics: {
+      replicationFactor: config.replicationFactor,
+      minInsyncReplicas: config.minInsyncReplicas,
+      keyedPartitions: config.statsPartitions,
+    },
+    tasks: {
+      commitIntervalMs: config.commitIntervalMs,
+      transactionTimeoutMs,
+      maxStreamTimeLeadMs: config.maxClockSkewMs,
+      streamTimeFollowsWallClock: config.rollingClock === 'wall',
+      maxUncommittedBytes,
+      offsetLost: config.offsetLost,
+    },
+    sessionTimeoutMs: config.sessionTimeoutMs,
+    leaveGroupOnStop: config.leaveGroupOnStop,
+    maxStallMs: config.maxStallMs,
+    kafka,
+    clock: systemClock,
+    log,
+    databases: levelDatabaseOpener,
+    bootId: await bootId(),
+    localState: new SlotStores(slot, stateFiles),
+    observer: { ...logging(log), ...observer },
+  })
+  return { streams, close: () => kafka.close() }
+}
