@@ -13,7 +13,11 @@ import { heartbeatLane } from './lanes.ts'
 import { Backoff } from './retry.ts'
 import { kafkaError } from './wire/wire.ts'
 
-const longestIntervalMs = 3000
+/**
+ * A member hears of a rebalance by its next heartbeat, and all wait for the last one to hear of it: short, so that a rebalance
+ * is. A heartbeat costs a broker next to nothing.
+ */
+const longestIntervalMs = 200
 
 export interface HeartbeatListener {
   /** What the group answered for this membership; also NONE. */
