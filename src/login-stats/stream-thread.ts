@@ -51,6 +51,7 @@ export async function openStreamThread(
     },
     sessionTimeoutMs: config.sessionTimeoutMs,
     leaveGroupOnStop: config.leaveGroupOnStop,
+    standbyReplicas: config.standbyReplicas,
     maxStallMs: config.maxStallMs,
     kafka,
     clock: systemClock,

@@ -142,6 +142,8 @@ export class Instance {
       },
       sessionTimeoutMs: plan.sessionTimeoutMs,
       leaveGroupOnStop: plan.leavesGroup,
+      standbyReplicas: plan.standbyReplicas,
+      acceptableLag: plan.acceptableLag,
       maxStallMs: 300_000,
       purgeIntervalMs: plan.purgeIntervalMs,
     }

@@ -14,6 +14,9 @@ export interface Plan {
   readonly hasEnriched: boolean
   readonly followsWallClock: boolean
   readonly leavesGroup: boolean
+  readonly standbyReplicas: number
+  /** A store that is at most so many changelog records behind counts as warm. */
+  readonly acceptableLag: number
   readonly commitIntervalMs: number
   readonly purgeIntervalMs: number
   readonly transactionTimeoutMs: number
@@ -198,6 +201,8 @@ function draw(random: SeededRandom, faults: boolean): Plan {
       diskLost: maybe(0.02, 0.3),
     },
     purgeIntervalMs: random.pick([30_000, 1000, 100, 100]),
+    standbyReplicas: random.pick([0, 0, 1, 2]),
+    acceptableLag: random.pick([10_000, 10, 0]),
   }
 }
 

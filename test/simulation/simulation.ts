@@ -275,7 +275,9 @@ class Simulation {
     this.#faults.isFinished = true
     const owners = new Map(
       this.#instances.flatMap((instance) =>
-        this.#statusOf(instance.streams).map(({ task }) => [task, instance] as const),
+        this.#statusOf(instance.streams)
+          .filter(({ state }) => state !== 'standby')
+          .map(({ task }) => [task, instance] as const),
       ),
     )
     for (const { streams } of this.#instances) streams?.stop()
@@ -297,19 +299,27 @@ class Simulation {
     }
   }
 
-  /** Every task runs in one place, and no process is about to start or to end. */
+  /** Every task runs in one place, its standby tasks keep up, and no process is about to start or to end. */
   async #allRunning(): Promise<void> {
     const taskCount = [topics.input, `${appId}-counts-repartition`]
       .map((topic) => this.#broker.topics.partitionsOf(topic).length)
       .reduce((sum, count) => sum + count)
+    const copies = Math.min(this.#plan.standbyReplicas, this.#instances.length - 1)
+    const standbyCount = copies * this.#broker.topics.partitionsOf(`${appId}-counts-repartition`).length
     const deadline = this.#queue.now + settleLimitMs
     for (;;) {
       const streams = this.#instances.map((instance) => instance.streams)
       const isSettled = streams.every((one) => one !== null)
       const statuses = isSettled ? streams.flatMap((one) => this.#statusOf(one)) : []
       const running = new Set(statuses.flatMap(({ task, state }) => (state === 'running' ? [task] : [])))
-      if (running.size === taskCount && statuses.length === taskCount) return
-      if (this.#queue.now >= deadline) this.#fail(`${running.size} of ${taskCount} tasks are running`)
+      const standbys = statuses.filter(({ state }) => state === 'standby')
+      const keepingUp = standbys.filter(({ isCaughtUp }) => isCaughtUp).length
+      const areRight = running.size === taskCount && statuses.length === taskCount + standbyCount
+      if (areRight && keepingUp === standbyCount) return
+      if (this.#queue.now >= deadline) {
+        const standby = `${keepingUp} of ${standbyCount} standby tasks keep up, of ${standbys.length}`
+        this.#fail(`${running.size} of ${taskCount} tasks are running; ${standby}`)
+      }
       if (this.#failure !== null) return
       await this.#queue.runUntil(this.#queue.now + lookEveryMs, () => this.#failure !== null)
     }

@@ -273,7 +273,7 @@ export type SettingName = keyof typeof settings
 export type Values = { readonly [Name in SettingName]: z.output<(typeof settings)[Name]['value']> }
 
 /** Settings that are read and checked, but that nothing obeys yet; `login-stats config` says so. */
-export const notInEffectYet: readonly SettingName[] = ['standbyReplicas', 'httpHost', 'httpPort']
+export const notInEffectYet: readonly SettingName[] = ['httpHost', 'httpPort']
 
 /** The settings that shape the state, by name: a store made with others is refused. */
 export const stateShapingSettings: readonly SettingName[] = [

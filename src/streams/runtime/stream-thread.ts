@@ -3,7 +3,8 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Fetcher, GroupMember, MemberAssignment, TopicPartition } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { tasksOf } from '../rebalance/assignor.ts'
-import { decodeAssignmentMetadata } from '../rebalance/member-metadata.ts'
+import { type AssignmentMetadata, decodeAssignmentMetadata } from '../rebalance/member-metadata.ts'
+import { StandbyTasks } from '../standby/standby-tasks.ts'
 import type { StreamTask } from '../task/stream-task.ts'
 import type { TaskEnvironment } from '../task/task-environment.ts'
 import { assertSameFingerprint, type Fingerprint } from './fingerprint.ts'
@@ -29,6 +30,9 @@ export class StreamThread {
   readonly #member: GroupMember
   readonly #inputs: Fetcher
   readonly #tasks: TaskManager
+  readonly #standbys: StandbyTasks
+  /** Of the last assignment: which of the standby tasks the next one waits for. */
+  #awaited: Pick<AssignmentMetadata, 'awaitedTasks' | 'acceptableLag'> | null = null
   readonly #wakeUp: WakeUp
   readonly #leaveGroupOnStop: boolean
   #isStopping = false
@@ -45,6 +49,7 @@ export class StreamThread {
     this.#inputs = environment.inputs
     this.#wakeUp = new WakeUp(environment.clock)
     this.#tasks = new TaskManager(environment, this.#wakeUp.call)
+    this.#standbys = new StandbyTasks(environment)
     this.#leaveGroupOnStop = options.leaveGroupOnStop
     this.#lookedAroundAt = environment.clock.monotonic()
     this.#inputs.onArrival(this.#wakeUp.call)
@@ -57,6 +62,11 @@ export class StreamThread {
 
   get taskIds(): string[] {
     return this.#tasks.taskIds
+  }
+
+  /** By standby task, how many changelog records its store is behind; null while unknown. */
+  get standbyLags(): Readonly<Record<string, number | null>> {
+    return this.#standbys.lags
   }
 
   /**
@@ -91,7 +101,8 @@ export class StreamThread {
     if (this.#member.rejoinReason() !== null) await this.#rebalance()
     if (this.#isStopping) return
     await this.#tasks.handleFailures()
-    await this.#handleInputFailure()
+    await this.#handleReadingFailure()
+    this.#askForWarmTasks()
     if (this.#takeChunks()) await this.#clock.yield()
     this.#tasks.startDueOperations()
     const isBusy = this.#tasks.process(sliceMs)
@@ -114,9 +125,10 @@ export class StreamThread {
    * A partition that cannot be read stops the process; but first the group must say that it still is ours: the position of a zombie
    * may have been purged by the new owner.
    */
-  async #handleInputFailure(): Promise<void> {
+  async #handleReadingFailure(): Promise<void> {
     try {
       this.#inputs.throwFailure()
+      this.#standbys.throwFailure()
     } catch (error) {
       const failure = coded(error, 'read the input')
       try {
@@ -144,13 +156,17 @@ export class StreamThread {
     const assignment = await this.#join()
     if (assignment === null) return
     await this.#dropTasksOfOtherTimes()
-    const { groupFingerprint, partitions } = decodeAssignmentMetadata(assignment.userData)
-    this.#assertAccepted(groupFingerprint)
-    await this.#compareTopics(assignment, partitions ?? {})
+    const metadata = decodeAssignmentMetadata(assignment.userData)
+    this.#assertAccepted(metadata.groupFingerprint)
+    await this.#compareTopics(assignment, metadata.partitions ?? {})
     const assigned = tasksOf(this.#environment.topology, assignment.partitions)
-    const { added, revoked } = await this.#tasks.assign(assigned)
+    const { added, revoked } = await this.#tasks.assign(assigned, (id) => this.#standbys.take(id))
+    const { standbyTasks } = metadata
+    await this.#standbys.assign(standbyTasks)
+    this.#awaited = metadata
     const durationMs = Math.round(this.#clock.monotonic() - startedAt)
-    this.#log.info({ reason, assigned, added, revoked, durationMs }, 'Tasks assigned')
+    const standby = standbyTasks.length === 0 ? {} : { standbyTasks }
+    this.#log.info({ reason, assigned, added, revoked, ...standby, durationMs }, 'Tasks assigned')
     this.#environment.observer.rebalanced?.({ assigned, revoked, durationMs })
   }
 
@@ -163,6 +179,16 @@ export class StreamThread {
     this.#generationId = this.#member.identity().generationId
     if (before === null || this.#generationId === before || this.#generationId === before + 1) return
     await this.#tasks.closeAll('dirty')
+  }
+
+  /** Tasks that wait for their stores to become warm here shall come now. */
+  #askForWarmTasks(): void {
+    const { awaitedTasks = [], acceptableLag = null } = this.#awaited ?? {}
+    if (awaitedTasks.length === 0 || acceptableLag === null) return
+    const { lags } = this.#standbys
+    if (!awaitedTasks.every((task) => (lags[task] ?? Number.POSITIVE_INFINITY) <= acceptableLag)) return
+    this.#awaited = null
+    this.#member.requestRejoin('standby tasks are warm')
   }
 
   async #join(): Promise<MemberAssignment | null> {
@@ -224,6 +250,7 @@ export class StreamThread {
     this.#tasks.cancelAll()
     await this.#member.close(leaveGroup)
     await this.#tasks.closeAll(manner)
+    await this.#standbys.closeAll()
     await this.#inputs.close()
   }
 }

@@ -25,12 +25,14 @@ const watchIntervalMs = 1000
 const prepareAgainMs = 1000
 /** Members have so long to commit and rejoin when a rebalance begins. */
 const rebalanceTimeoutMs = 60_000
-/** Threads keep no standby tasks, so that no store can be warmed up: each task moves at once. */
-const assignorSettings = { ...defaultPlanSettings, maxWarmups: 0 }
+/** Stores that are restored at once for tasks that wait to move to them: the more, the fewer rebalances it takes. */
+const maxWarmups = 8
 
 /** Where the state of this process lives; see `state-directory.ts`. */
 export interface LocalState {
   readonly instanceId: string
+  /** The same for all that share the directory. */
+  readonly processId: string
   taskDirectory(taskId: string): string
   tasksOnDisk(): Promise<string[]>
 }
@@ -43,6 +45,10 @@ export interface StreamsOptions {
   readonly tasks: TaskSettings
   readonly sessionTimeoutMs: number
   readonly leaveGroupOnStop: boolean
+  /** Copies of each store that are kept warm on other processes. */
+  readonly standbyReplicas: number
+  /** A store that is at most so many changelog records behind is warm: its task can move there; 10,000 if absent. */
+  readonly acceptableLag?: number
   readonly maxStallMs: number
   /** How often what has been read of repartition topics is deleted; 30 s if absent. */
   readonly purgeIntervalMs?: number
@@ -57,8 +63,8 @@ export interface StreamsOptions {
 
 export interface TaskStatus {
   readonly task: string
-  readonly state: TaskState
-  /** Records behind the last stable offset; null while unknown. */
+  readonly state: TaskState | 'standby'
+  /** Records behind the last stable offset, of the input or of a standby task's changelog; null while unknown. */
   readonly lag: number | null
   readonly isCaughtUp: boolean
 }
@@ -157,7 +163,11 @@ export class Streams {
 
   status(): TaskStatus[] {
     const tasks = this.#thread?.tasks ?? []
-    return tasks.map(({ id, state, lag, isCaughtUp }) => ({ task: id, state, lag, isCaughtUp }))
+    const standbys = Object.entries(this.#thread?.standbyLags ?? {})
+    return [
+      ...tasks.map(({ id, state, lag, isCaughtUp }) => ({ task: id, state, lag, isCaughtUp })),
+      ...standbys.map(([task, lag]) => ({ task, state: 'standby' as const, lag, isCaughtUp: lag === 0 })),
+    ]
   }
 
   /** Of the whole application, as far as the topics are known; null before. */
@@ -210,7 +220,8 @@ export class Streams {
   }
 
   #joinableMember(catalog: TopicCatalog, fingerprint: Fingerprint): GroupMember {
-    const { kafka, topology, sessionTimeoutMs, localState } = this.#options
+    const { kafka, topology, sessionTimeoutMs, localState, standbyReplicas } = this.#options
+    const { acceptableLag = defaultPlanSettings.acceptableLag } = this.#options
     const sources = sourceTopics(topology)
     return kafka.member({
       groupId: topology.applicationId,
@@ -225,15 +236,25 @@ export class Streams {
           ownedTasks: this.#thread?.taskIds ?? [],
           storedTasks: await localState.tasksOnDisk(),
           partitions: sourcePartitions(topology, catalog),
-          processId: localState.instanceId,
-          standbyTasks: [],
-          storeLags: {},
+          processId: localState.processId,
+          ...this.#standbys(),
         }),
       assign: async (members) => {
         await this.#refreshTopics(catalog)
-        return assignTasks(topology, catalog, members, assignorSettings)
+        return assignTasks(topology, catalog, members, { standbyReplicas, acceptableLag, maxWarmups })
       },
     })
+  }
+
+  /** What is said of them to the group. */
+  #standbys(): { standbyTasks: string[]; storeLags: Record<string, number> } {
+    const standbyTasks: string[] = []
+    const storeLags: Record<string, number> = {}
+    for (const [task, lag] of Object.entries(this.#thread?.standbyLags ?? {})) {
+      standbyTasks.push(task)
+      if (lag !== null) storeLags[task] = lag
+    }
+    return { standbyTasks, storeLags }
   }
 
   /** Whether a topic has got more partitions; topics that follow the input grow with it. */

@@ -1,5 +1,6 @@
 import { type CodedError, coded } from '../../errors.ts'
 import type { FetchedRecords } from '../../ports/kafka.ts'
+import type { TaskStore } from '../store/task-store.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import type { TaskEnvironment } from '../task/task-environment.ts'
 import { parseTaskId } from '../topology/task-id.ts'
@@ -45,8 +46,14 @@ export class TaskManager {
     return [...this.#tasks.keys()]
   }
 
-  /** Starts and ends tasks so that exactly `assigned` are here. Returns what has changed. */
-  async assign(assigned: readonly string[]): Promise<{ added: string[]; revoked: string[] }> {
+  /**
+   * Starts and ends tasks so that exactly `assigned` are here. `takeStore`: the open store of what has been a standby task until now.
+   * Returns what has changed.
+   */
+  async assign(
+    assigned: readonly string[],
+    takeStore: (id: string) => Promise<TaskStore | null>,
+  ): Promise<{ added: string[]; revoked: string[] }> {
     const revoked = this.taskIds.filter((id) => !assigned.includes(id))
     await Promise.all(revoked.map((id) => this.#drop(id, 'clean')))
     const added = assigned.filter((id) => !this.#tasks.has(id))
@@ -54,7 +61,7 @@ export class TaskManager {
       const taskId = parseTaskId(id)
       if (taskId === null) continue
       const managed: ManagedTask = {
-        task: new StreamTask(taskId, this.#environment),
+        task: new StreamTask(taskId, this.#environment, await takeStore(id)),
         operation: null,
         failure: null,
         failuresInARow: 0,

@@ -50,7 +50,7 @@ export class StreamTask {
   readonly #log: Log
   readonly #group: PartitionGroup
   #state: TaskState = 'created'
-  #store: TaskStore | null = null
+  #store: TaskStore | null
   #work: Work | null = null
   /** Something has been processed that the last commit did not take. */
   #hasNews = false
@@ -59,7 +59,8 @@ export class StreamTask {
   #lastCommitAt = 0
   #isCancelled = false
 
-  constructor(id: TaskId, environment: TaskEnvironment) {
+  /** `store`: open already, for the task has been a standby here; else null. */
+  constructor(id: TaskId, environment: TaskEnvironment, store: TaskStore | null) {
     const subtopology = environment.topology.subtopologies[id.subtopology]
     this.id = formatTaskId(id)
     if (subtopology === undefined) {
@@ -74,6 +75,7 @@ export class StreamTask {
     this.#changelog =
       subtopology.store === null ? null : { topic: subtopology.store.changelogTopic, partition: id.partition }
     this.#environment = environment
+    this.#store = store
     this.#log = environment.log.child({ task: this.id })
     this.inputs = subtopology.sources
       .filter(({ topic }) => id.partition < environment.catalog.partitionCount(topic))

@@ -1,11 +1,12 @@
 import { CodedError } from '../../errors.ts'
 import type { ConsumerOffset, TopicPartition, TransactionalProducer } from '../../ports/kafka.ts'
-import { decodeChangelogRecord } from '../changelog/changelog-record.ts'
+import { applyChangelog } from '../changelog/apply-changelog.ts'
 import { readPartition } from '../changelog/partition-reader.ts'
+import { restorePosition } from '../changelog/restore-position.ts'
 import { assertSameFingerprint } from '../runtime/fingerprint.ts'
 import { assertSameTopic } from '../runtime/topic-catalog.ts'
 import type { TaskStore } from '../store/task-store.ts'
-import type { ChangelogWrite, CommitMeta } from '../store/types.ts'
+import type { CommitMeta } from '../store/types.ts'
 import { highestEventTimeOf } from './offset-metadata.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 
@@ -157,24 +158,8 @@ async function restore(
   cancelled: () => boolean,
 ): Promise<void> {
   const { kafka, clock, observer } = environment
-  const [start = 0] = await kafka.admin.listOffsets([changelog], 'earliest')
-  const [end = 0] = await kafka.admin.listOffsets([changelog], 'highWatermark')
+  const { from, end } = await restorePosition(kafka, taskId, changelog, store)
   observer.takeOverStep?.(taskId, 4)
-  if (store.changelogPosition > end) {
-    await store.wipe('beyond-end', `position ${store.changelogPosition}, end ${end}`)
-  }
-  const from = store.changelogPosition
-  // Compaction never moves the start. What was deleted there may have been the only record of a key: nobody can restore it.
-  if (from < start) {
-    throw new CodedError('OFFSET_OUT_OF_RANGE', {
-      operation: 'restore a task',
-      task: taskId,
-      ...changelog,
-      offset: from,
-      detail: `The changelog begins at ${start}; the records before, which the store has not seen, were deleted.`,
-      hint: 'Put a store back that has seen them, or start over (login-stats reset, or a new APP_ID).',
-    })
-  }
   const startedAt = clock.monotonic()
   let restoredRecords = 0
   await readPartition({
@@ -186,15 +171,7 @@ async function restore(
     maxHeldBackMs: environment.maxStallMs,
     cancelled,
     onRecords: async (records) => {
-      const writes: ChangelogWrite[] = []
-      let meta: CommitMeta | null = null
-      for (let record = records.next(); record !== null; record = records.next()) {
-        const decoded = decodeChangelogRecord(record, changelog)
-        if (decoded.kind === 'data') writes.push(decoded.write)
-        else meta = decoded.meta
-      }
-      restoredRecords += writes.length
-      await store.applyRestored(writes, records.nextOffset, meta)
+      restoredRecords += await applyChangelog(records, changelog, store)
       observer.restoring?.({ taskId, from, position: records.nextOffset, end, restoredRecords })
     },
   })

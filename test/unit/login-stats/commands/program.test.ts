@@ -135,7 +135,7 @@ describe('config', () => {
       KAFKA_SASL_PASSWORD: 'sesame',
     })
     for (const { variable } of settingList) expect(out).toMatch(new RegExp(`^ *${variable} `, 'm'))
-    expect(out).toMatch(/STANDBY_REPLICAS .*not in effect yet/)
+    expect(out).toMatch(/HTTP_PORT .*not in effect yet/)
     expect(out).not.toContain('sesame')
     expect(out).not.toContain('\u001b')
   })

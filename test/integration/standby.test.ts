@@ -1,0 +1,112 @@
+/** Standby tasks: copies of the stores on other processes, which follow the changelogs and take over by restoring the tail alone. */
+import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/system/clock.ts'
+import { Application } from '../support/application.ts'
+import { haveTasks, type Instance, killAllInstances, type LogLine, wipes } from '../support/instance.ts'
+import { Load } from '../support/load.ts'
+import { expectExact } from '../support/oracle.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
+
+const taskCount = 8
+const stateful = ['1_0', '1_1', '1_2', '1_3']
+
+let application: Application
+let load: Load | null = null
+
+afterEach(async () => {
+  await load?.end()
+  load = null
+  await killAllInstances()
+  await application.close()
+})
+
+const lastAssignment = (instance: Instance): LogLine | undefined => instance.lines('Tasks assigned').at(-1)
+const standbysOf = (instance: Instance): string[] =>
+  ((lastAssignment(instance)?.standbyTasks ?? []) as string[]).toSorted()
+const statefulOf = (instance: Instance): string[] =>
+  instance.tasks.filter((id) => id.startsWith('1_')).toSorted()
+
+/** Waits until the stateful tasks are shared evenly, and each instance keeps those of the other one warm. */
+async function areShared(a: Instance, b: Instance): Promise<void> {
+  const deadline = systemClock.monotonic() + 60_000
+  for (;;) {
+    await haveTasks([a, b], taskCount)
+    const mine = statefulOf(a)
+    const others = statefulOf(b)
+    const isEven = mine.length === 2 && others.length === 2
+    if (isEven && String(standbysOf(a)) === String(others) && String(standbysOf(b)) === String(mine)) return
+    if (systemClock.monotonic() > deadline)
+      throw new Error(`${mine} (${standbysOf(a)}); ${others} (${standbysOf(b)})`)
+    await systemClock.sleep(50)
+  }
+}
+
+test('after the death of an instance the other one takes over from its standby stores', async () => {
+  application = new Application('standby', { STANDBY_REPLICAS: '1', SESSION_TIMEOUT_MS: '6000' })
+  await application.createInput(4)
+  await application.produceLogins(50_000, { invalidShare: 0 })
+  load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
+  const first = application.start()
+  const second = application.start()
+  await areShared(first, second)
+  // So that a restore from the beginning would show.
+  await systemClock.sleep(5000)
+  const lost = statefulOf(first)
+  const killedAt = systemClock.now()
+  await first.kill()
+  const restored = await Promise.all(
+    lost.map((id) =>
+      second.line(
+        `${id} is taken over`,
+        ({ msg, task, time }) => msg === 'Store restored' && task === id && time > killedAt,
+      ),
+    ),
+  )
+  const expected = await load.end()
+  await expectExact(application, { ...expected, valid: expected.valid + 50_000 })
+  const ends = await Promise.all(stateful.map((id) => changelogEnd(Number(id.slice(2)))))
+  for (const { task, restoredRecords } of restored) {
+    const end = ends[Number(String(task).slice(2))] ?? 0
+    console.log(`${task}: ${restoredRecords} of about ${end} changelog records restored`)
+    expect(Number(restoredRecords)).toBeLessThan(end / 2)
+  }
+  expect(wipes(second)).toEqual([])
+  expect(await second.stop(), second.tail()).toBe(0)
+  await expectStoresAgree(application)
+})
+
+test('a task moves to a new instance only when its store is warm there; no login waits for a restore', async () => {
+  application = new Application('warm-up')
+  await application.createInput(4)
+  load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
+  const first = application.start()
+  await haveTasks([first], taskCount)
+  await systemClock.sleep(3000)
+  const second = application.start()
+  await second.line(
+    'warm-ups',
+    ({ msg, standbyTasks }) => msg === 'Tasks assigned' && standbyTasks !== undefined,
+  )
+  await haveTasks([first, second], taskCount)
+  const deadline = systemClock.monotonic() + 60_000
+  while (statefulOf(second).length < 2 && systemClock.monotonic() < deadline) await systemClock.sleep(50)
+  expect([statefulOf(first).length, statefulOf(second).length]).toEqual([2, 2])
+  // No replicas are wanted: what was warmed up is the tasks' own store now.
+  expect([standbysOf(first), standbysOf(second)]).toEqual([[], []])
+  await systemClock.sleep(2000)
+  const expected = await load.end()
+  await expectExact(application, expected)
+  const restored = second.lines('Store restored').map(({ restoredRecords }) => Number(restoredRecords))
+  console.log(`records restored while a task waited: ${restored.join(', ')}`)
+  for (const instance of [first, second]) {
+    expect(wipes(instance)).toEqual([])
+    expect(await instance.stop(), instance.tail()).toBe(0)
+  }
+  await expectStoresAgree(application)
+})
+
+async function changelogEnd(partition: number): Promise<number> {
+  const topic = `${application.config.appId}-counts-changelog`
+  const [end = 0] = await application.kafka.admin.listOffsets([{ topic, partition }], 'highWatermark')
+  return end
+}
