@@ -92,10 +92,10 @@ export function chartsOf(results: Results): Chart[] {
     const points = variantsOf(results, row).flatMap((variant) =>
       pointsOf(results, row, metric, variant, variant),
     )
-    const title = rows.find(({ name }) => name === row)?.title ?? row
+    const { title = row, axis = row } = rows.find(({ name }) => name === row) ?? {}
     if (points.length === 0) return []
     return [
-      { file: `${row}.svg`, row, specification: lineChart(results, { title, row, metric, isLog, points }) },
+      { file: `${row}.svg`, row, specification: lineChart(results, { title, axis, metric, isLog, points }) },
     ]
   })
   return [...bars, ...lines]
@@ -166,7 +166,7 @@ function lineChart(
   results: Results,
   chart: {
     readonly title: string
-    readonly row: string
+    readonly axis: string
     readonly metric: string
     readonly isLog: boolean
     readonly points: readonly Point[]
@@ -178,7 +178,7 @@ function lineChart(
   const x = {
     field: 'x',
     type: 'quantitative',
-    title: chart.row,
+    title: chart.axis,
     scale: chart.isLog ? ({ type: 'log', nice: false } as const) : { zero: false },
     axis: { values: ticks, format: '~s' },
   } as const

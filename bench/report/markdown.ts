@@ -100,26 +100,25 @@ function section(results: Results, row: Row, plots: ReadonlyMap<string, string>)
     '',
     row.about,
     '',
-    ...table(results, row.name),
+    ...table(results, row),
     '',
     ...(plot === undefined ? [] : [`![${row.title}](plots/${plot})`, '']),
   ]
 }
 
-function table(results: Results, row: string): string[] {
+function table(results: Results, { name: row, axis }: Row): string[] {
   const variants = variantsOf(results, row)
-  const varies = variants.some((variant) => variant !== '')
   const measured = new Set(
     results.measurements.filter((one) => one.row === row).flatMap(({ values }) => Object.keys(values)),
   )
   const metrics = (metricsOf[row] ?? backlogMetrics).filter((metric) => measured.has(metric))
-  const head = ['system', ...(varies ? [row] : []), ...metrics.map(labelOf)]
+  const head = ['system', ...(axis === undefined ? [] : [axis]), ...metrics.map(labelOf)]
   const body = results.systems.flatMap(({ name, title }) =>
     variants
       .filter((variant) => results.measurements.some((one) => isOf(one, row, name, variant)))
       .map((variant) => [
         title,
-        ...(varies ? [variant] : []),
+        ...(axis === undefined ? [] : [variant]),
         ...metrics.map((metric) => {
           const spread = spreadOf(valuesOf(results, row, name, metric, variant))
           return spread === null ? '-' : formatSpread(metric, spread)

@@ -99,6 +99,7 @@ const main: readonly Row[] = [
 const growing: readonly Row[] = [
   {
     name: 'threads',
+    axis: 'threads',
     title: 'Throughput over threads',
     about: 'STREAM_THREADS, num.stream.threads and parallelism; the counts of the first row.',
     systems: ['login-stats', 'kafka-streams', 'flink'],
@@ -108,6 +109,7 @@ const growing: readonly Row[] = [
   },
   {
     name: 'partitions',
+    axis: 'partitions',
     title: 'Throughput over partitions',
     about: 'The counts of the first row; input, table and internal topics have so many partitions.',
     systems: ['login-stats', 'kafka-streams'],
@@ -117,6 +119,7 @@ const growing: readonly Row[] = [
   },
   {
     name: 'keys',
+    axis: 'distinct keys',
     title: 'Throughput over keys',
     about: 'DIMENSIONS=user_id, no rolling windows, so many users.',
     systems: ['login-stats', 'kafka-streams'],
@@ -129,6 +132,7 @@ const growing: readonly Row[] = [
   },
   {
     name: 'windows',
+    axis: 'rolling windows',
     title: 'Throughput over rolling windows',
     about: 'The counts of the first row with no window, the four of the default, and eight.',
     systems: ['login-stats'],
@@ -141,6 +145,7 @@ const growing: readonly Row[] = [
   },
   {
     name: 'instances',
+    axis: 'instances',
     title: 'Throughput over instances',
     about: 'The counts of the first row by so many processes of one thread each, on the same machine.',
     systems: ['login-stats', 'kafka-streams'],
@@ -153,6 +158,7 @@ const growing: readonly Row[] = [
   },
   {
     name: 'restore-size',
+    axis: 'keys in the store',
     title: 'Restore time over store size',
     about: 'As the restore of one million keys.',
     systems: ['login-stats', 'kafka-streams'],

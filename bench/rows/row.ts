@@ -25,6 +25,8 @@ export interface Row {
   /** One paragraph: what is measured, and how. */
   readonly about: string
   readonly systems: readonly SystemName[]
+  /** What the variants are numbers of; absent where nothing varies. */
+  readonly axis?: string
   /** What is measured one after the other; one empty name where nothing varies. */
   variants(scale: Scale): readonly string[]
   measure(session: Session, system: System, variant: string, scale: Scale): Promise<Measured>

@@ -1,5 +1,4 @@
 /** A process of a system: it ends with this process at the latest. Its lines of JSON are kept, and the end of all it says. */
-import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { startWatched, type WatchedProcess } from '../../src/local-kafka/watched-process.ts'
@@ -106,10 +105,7 @@ export class Launched {
   }
 
   #follow(stream: Readable): void {
-    const lines = createInterface({ input: stream })
-    lines.on('line', (line) => this.#read(line))
-    // Nothing but the process itself decides how long this one waits.
-    void once(lines, 'close')
+    createInterface({ input: stream }).on('line', (line) => this.#read(line))
   }
 
   #read(text: string): void {
