@@ -18,8 +18,18 @@ faultRounds(
   churn,
 )
 
-async function churn({ column, random, seed }: Round): Promise<Figures> {
-  const application = new Application('churn', { SESSION_TIMEOUT_MS: '6000' })
+faultRounds(
+  'instances started and stopped every 1-2 s',
+  'SIGTERM and SIGKILL; two stream threads each, standby stores',
+  { short: 1, long: 0, timeoutMs: 15 * 60_000 },
+  (round) => churn(round, { STREAM_THREADS: '2', STANDBY_REPLICAS: '1' }),
+)
+
+async function churn(
+  { column, random, seed }: Round,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Figures> {
+  const application = new Application('churn', { SESSION_TIMEOUT_MS: '6000', ...environment })
   const scene = await UnderLoad.start(application, { seed, partitionCount: 4, pauseMs: 20 })
   scene.watchProgress()
   let running: Instance[] = [application.start()]

@@ -60,11 +60,21 @@ faultRounds(
   'kill -9 at random under load, 2-3 instances',
   `${killsPerRound} kills, each restarted at once`,
   { taste: 1, short: 1, long: 100 / killsPerRound },
-  killAtRandom,
+  (round) => killAtRandom(round, settings),
 )
 
-async function killAtRandom({ random, seed }: Round): Promise<Figures> {
-  const application = new Application('kill', settings)
+faultRounds(
+  'kill -9 at random under load, 2-3 instances',
+  `${killsPerRound} kills, of processes with two stream threads and standby stores`,
+  { short: 1, long: 4 },
+  (round) => killAtRandom(round, { ...settings, STREAM_THREADS: '2', STANDBY_REPLICAS: '1' }),
+)
+
+async function killAtRandom(
+  { random, seed }: Round,
+  environment: Readonly<Record<string, string>>,
+): Promise<Figures> {
+  const application = new Application('kill', environment)
   const scene = await UnderLoad.start(application, { seed, partitionCount: 4 })
   const running = Array.from({ length: 2 + random.below(2) }, () => application.start())
   await haveTasks(running, 8)
