@@ -316,6 +316,34 @@ describe('warm-ups', () => {
     expect(second.members.get('b')?.awaitedTasks).toEqual([])
   })
 
+  test('a waiting task stays with its owner, whoever else is warm and has less to do', () => {
+    const tasks = tasksOf([0, 3])
+    const owner = member('a', { ownedTasks: tasks.map(({ id }) => id) })
+    const warm = new Map(tasks.map(({ id }) => [id, 5]))
+    const plan = planAssignment(
+      tasks,
+      [owner, member('b'), member('c', { storeLags: warm })],
+      defaultPlanSettings,
+    )
+    expect(plan.members.get('a')?.activeTasks).toHaveLength(2)
+    expect(plan.members.get('b')?.awaitedTasks).toHaveLength(1)
+    expect(plan.members.get('c')?.activeTasks).toHaveLength(1)
+  })
+
+  test('no more than maxWarmups stores are warmed up at once, and what was begun goes on', () => {
+    const tasks = tasksOf([12])
+    const owner = member('a', { ownedTasks: tasks.map(({ id }) => id) })
+    for (const maxWarmups of [1, 2, 3]) {
+      const settings = { ...defaultPlanSettings, maxWarmups }
+      const plan = planAssignment(tasks, [owner, member('b'), member('c')], settings)
+      const awaited = [...plan.members.values()].flatMap(({ awaitedTasks }) => awaitedTasks)
+      expect(awaited).toHaveLength(maxWarmups)
+    }
+    const begun = member('c', { standbyTasks: ['0_7'] })
+    const plan = planAssignment(tasks, [owner, member('b'), begun], { ...defaultPlanSettings, maxWarmups: 1 })
+    expect(plan.members.get('c')?.awaitedTasks).toEqual(['0_7'])
+  })
+
   test('with all members cold nothing waits', () => {
     const plan = planAssignment(tasksOf([0, 4]), [member('a'), member('b')], defaultPlanSettings)
     expect(plan.isFinal).toBe(true)

@@ -139,6 +139,13 @@ describe('assignTasks', () => {
   })
 })
 
+test('where nobody holds tasks, the group has the same settings in whatever order its members come', () => {
+  const members = [said('a', { fingerprint: { DIMENSIONS: 'country' } }), said('b')]
+  const assignments = assign(members)
+  const mirrored = assign(members.toReversed())
+  for (const { memberId } of members) expect(read(mirrored, memberId)).toEqual(read(assignments, memberId))
+})
+
 describe('a group of two versions', () => {
   test('a member of version 1 keeps its tasks, gets no standby tasks, and is answered in its own words', () => {
     const assignments = assign(

@@ -56,14 +56,21 @@ const lag = fc.constantFrom(0, 50, acceptableLag, 101, 900, 5000, 1e6, Number.PO
 export function clusters({ maxTasks, maxMembers, maxThreads, areClaimsDisputed = true }: Sizes) {
   const shape = fc.record({
     counts: fc
-      .array(fc.integer({ min: 1, max: maxTasks }), { minLength: 1, maxLength: 3 })
+      .array(fc.integer({ min: 1, max: maxTasks }), { minLength: 1, maxLength: 3, size: 'max' })
       .filter((counts) => counts.reduce((sum, count) => sum + count) <= maxTasks),
     weights: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 3, maxLength: 3 }),
-    stateful: fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }),
+    stateful: fc.array(
+      fc.integer({ min: 0, max: 3 }).map((one) => one > 0),
+      { minLength: 3, maxLength: 3 },
+    ),
+    // Tasks crowd at the first members, as before others join; and few stores are anywhere else, or many.
+    ownerCount: fc.integer({ min: 1, max: maxMembers }),
+    storesOfTen: fc.integer({ min: 0, max: 9 }),
     threads: fc
-      .array(fc.record({ count: fc.integer({ min: 1, max: maxThreads }), isOld: fc.nat({ max: 9 }) }), {
+      .array(fc.record({ count: fc.constantFrom(1, 1, 1, maxThreads), isOld: fc.nat({ max: 9 }) }), {
         minLength: 1,
         maxLength: maxMembers,
+        size: 'max',
       })
       .filter((processes) => processes.reduce((sum, { count }) => sum + count, 0) <= maxMembers),
     settings: fc.record({
@@ -72,26 +79,28 @@ export function clusters({ maxTasks, maxMembers, maxThreads, areClaimsDisputed =
       maxWarmups: fc.integer({ min: 0, max: 2 }),
     }),
   })
-  return shape.chain(({ counts, weights, stateful, threads, settings }) => {
+  return shape.chain(({ counts, weights, stateful, ownerCount, storesOfTen, threads, settings }) => {
     const tasks = tasksOf(counts, weights, stateful)
     const ids = tasks.map(({ id }) => id)
     const members = threads.flatMap(({ count, isOld }, process) =>
       Array.from({ length: count }, (_, thread) => ({ process, thread, takesStandbys: isOld !== 0 })),
     )
     // Who owns each task: none, one, or, if disputed, two.
-    const owner = fc.integer({ min: -1, max: members.length - 1 })
-    const claims = fc.array(fc.tuple(owner, areClaimsDisputed ? owner : fc.constant(-1)), {
+    const owner = fc.integer({ min: -1, max: Math.min(ownerCount, members.length) - 1 })
+    const secondOwner = fc.integer({ min: -8, max: members.length - 1 })
+    const claims = fc.array(fc.tuple(owner, areClaimsDisputed ? secondOwner : fc.constant(-1)), {
       minLength: ids.length,
       maxLength: ids.length,
     })
-    const stores = fc.array(
-      fc.array(fc.option(lag, { nil: null }), { minLength: ids.length, maxLength: ids.length }),
-      {
-        minLength: threads.length,
-        maxLength: threads.length,
-      },
+    const store = fc.oneof(
+      { weight: 10 - storesOfTen, arbitrary: fc.constant(null) },
+      { weight: storesOfTen, arbitrary: lag },
     )
-    const standbys = fc.array(fc.subarray([...ids, '9_0']), {
+    const stores = fc.array(fc.array(store, { minLength: ids.length, maxLength: ids.length }), {
+      minLength: threads.length,
+      maxLength: threads.length,
+    })
+    const standbys = fc.array(fc.subarray([...ids, '9_0'], { maxLength: Math.ceil(ids.length / 3) }), {
       minLength: members.length,
       maxLength: members.length,
     })

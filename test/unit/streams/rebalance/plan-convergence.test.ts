@@ -182,10 +182,13 @@ test('once members come and go no more, at most as many plans as there are tasks
   )
 })
 
-test('a plan that waits is given again as long as nothing has changed', () => {
+test('a plan that waits changes no more after two rebalances in which no store has become warm', () => {
   fc.assert(
     fc.property(histories, (history) => {
       const group = live(history)
+      group.rebalance()
+      // Standby tasks that it gave may make other aims cheaper; then it changes, but not for ever.
+      group.rebalance()
       group.rebalance()
       const { plan } = group
       group.rebalance()

@@ -133,6 +133,27 @@ describe('standby tasks', () => {
     expect(plan.isFinal).toBe(true)
   })
 
+  test('of two copies the warm one stays', () => {
+    const owner = member('a', { ownedTasks: ['0_0'] })
+    for (const warm of ['b', 'c']) {
+      const copies = ['b', 'c'].map((id) =>
+        member(id, { standbyTasks: ['0_0'], storeLags: new Map([['0_0', id === warm ? 3 : 999_999]]) }),
+      )
+      const plan = planAssignment(tasksOf([1]), [owner, ...copies], oneCopy)
+      expect(plan.isFinal).toBe(true)
+      expect(plan.members.get(warm)?.standbyTasks).toEqual(['0_0'])
+    }
+  })
+
+  test('a standby stays with its thread, even if another has fewer active tasks', () => {
+    const threads = [
+      member('p-0', { processId: 'p', ownedTasks: ['0_0'], standbyTasks: ['0_1'] }),
+      member('p-1', { processId: 'p' }),
+    ]
+    const plan = planAssignment(tasksOf([2]), [...threads, member('q', { ownedTasks: ['0_1'] })], oneCopy)
+    expect(plan.members.get('p-0')).toMatchObject({ activeTasks: ['0_0'], standbyTasks: ['0_1'] })
+  })
+
   test('a standby goes to the thread of its process that has fewer active tasks', () => {
     const threads = ['p-0', 'p-1'].map((id) => member(id, { processId: 'p' }))
     const other = member('q', { ownedTasks: ['0_1'] })
