@@ -1,5 +1,6 @@
 /** What all measurements of one run share: one broker, one client, the inputs, a directory. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectKafka } from '../src/kafka/index.ts'
@@ -47,6 +48,8 @@ export class Session {
       compression: 'none',
     })
     const directory = await mkdtemp(join(tmpdir(), 'login-stats-bench-'))
+    // However this process ends, its children end with it, and nothing of theirs shall be left.
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
     return new Session({ broker, kafka, directory, onProgress })
   }
 
@@ -65,6 +68,5 @@ export class Session {
     if (this.broker.brokers.length === 0) await this.inputs.forget()
     await this.kafka.close()
     await this.broker.close()
-    await rm(this.directory, { recursive: true, force: true })
   }
 }

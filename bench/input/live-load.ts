@@ -36,7 +36,17 @@ export class LiveLoad {
     this.#producer = producer
   }
 
-  static async connect(options: LoadOptions): Promise<LiveLoad> {
+  /** Connects, and ends the load after `use`, however that ends. */
+  static async with<T>(options: LoadOptions, use: (load: LiveLoad) => Promise<T>): Promise<T> {
+    const load = await LiveLoad.#connect(options)
+    try {
+      return await use(load)
+    } finally {
+      await load.#close()
+    }
+  }
+
+  static async #connect(options: LoadOptions): Promise<LiveLoad> {
     const kafka = new Kafka({
       brokers: options.bootstrapServers.split(','),
       clientId: 'bench-load',
@@ -71,7 +81,7 @@ export class LiveLoad {
     if (this.#failure !== null) throw this.#failure
   }
 
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     this.#isStopped = true
     await this.#running
     await Promise.allSettled(this.#sends)

@@ -4,14 +4,13 @@ import type { InputShape } from '../input/input-topic.ts'
 import type { Session } from '../session.ts'
 import type { Launched, System } from '../systems/index.ts'
 import type { Measured } from './row.ts'
-import { allDimensions, SystemRun } from './system-run.ts'
+import { countsOf, type RunOptions, SystemRun } from './system-run.ts'
 
-export interface Backlog extends InputShape {
-  readonly dimensions?: readonly string[]
-  readonly rollingWindows?: string | null
-  readonly threads?: number | null
+/** An input, and what differs from the job of the first row. */
+export interface Backlog
+  extends InputShape,
+    Partial<Pick<RunOptions, 'dimensions' | 'rollingWindows' | 'threads' | 'enriched'>> {
   readonly instances?: number
-  readonly enriched?: boolean
 }
 
 /** With many partitions a look at the offsets costs more, and so comes less often. */
@@ -19,18 +18,11 @@ const pollMsPerPartition = 2
 const shortestPollMs = 15
 
 export async function measureBacklog(session: Session, system: System, backlog: Backlog): Promise<Measured> {
-  const { logins, partitions, compression, users, instances = 1 } = backlog
-  const run = await SystemRun.prepare(session, system, {
-    inputTopic: await session.inputs.topic({ logins, partitions, compression, users }),
-    partitions,
-    logins,
-    dimensions: backlog.dimensions ?? allDimensions,
-    rollingWindows: backlog.rollingWindows ?? null,
-    threads: backlog.threads ?? null,
-    enriched: backlog.enriched ?? false,
-    pollMs: Math.max(shortestPollMs, pollMsPerPartition * partitions),
-  })
-  try {
+  const { logins, partitions, compression, users, instances = 1, ...settings } = backlog
+  const inputTopic = await session.inputs.topic({ logins, partitions, compression, users })
+  const pollMs = Math.max(shortestPollMs, pollMsPerPartition * partitions)
+  const options = { ...countsOf({ inputTopic, partitions, logins, pollMs }), ...settings }
+  return SystemRun.with(session, system, options, async (run) => {
     const startedAt = systemClock.monotonic()
     const launched: Launched[] = []
     for (let instance = 0; instance < instances; instance++) launched.push(await run.launch(instance))
@@ -51,9 +43,7 @@ export async function measureBacklog(session: Session, system: System, backlog: 
         ...(cpuSeconds === null ? {} : { cpuSeconds }),
       },
     }
-  } finally {
-    await run.end()
-  }
+  })
 }
 
 interface End {

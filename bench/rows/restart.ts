@@ -8,11 +8,12 @@
 import { systemClock } from '../../src/system/clock.ts'
 import { produceLogins } from '../input/input-topic.ts'
 import { LiveLoad } from '../input/live-load.ts'
+import { withOwnInput } from '../input/own-input.ts'
 import type { Session } from '../session.ts'
 import type { System } from '../systems/index.ts'
 import { loginsPerSecond } from './latency.ts'
 import type { Measured } from './row.ts'
-import { allDimensions, SystemRun } from './system-run.ts'
+import { countsOf, SystemRun } from './system-run.ts'
 
 const partitions = 4
 const backlogLogins = 100_000
@@ -20,62 +21,49 @@ const loadSeconds = 4
 const pollMs = 5
 const probeEvery = 200
 
-async function prepare(session: Session, system: System): Promise<{ run: SystemRun; inputTopic: string }> {
-  const inputTopic = session.newName('restart-input')
-  await session.kafka.admin.createTopics([
-    { name: inputTopic, partitionCount: partitions, replicationFactor: -1, config: {} },
-  ])
-  await produceLogins(session.kafka, inputTopic, { logins: backlogLogins, partitions, users: null }, 0)
-  const run = await SystemRun.prepare(session, system, {
-    inputTopic,
-    partitions,
-    logins: backlogLogins,
-    dimensions: allDimensions,
-    rollingWindows: null,
-    threads: null,
-    enriched: false,
-    pollMs,
+function withBacklog(
+  session: Session,
+  system: System,
+  use: (run: SystemRun, inputTopic: string) => Promise<Measured>,
+): Promise<Measured> {
+  return withOwnInput(session, partitions, async (inputTopic) => {
+    await produceLogins(session.kafka, inputTopic, { logins: backlogLogins, partitions, users: null }, 0)
+    const options = countsOf({ inputTopic, partitions, logins: backlogLogins, pollMs })
+    return SystemRun.with(session, system, options, (run) => use(run, inputTopic))
   })
-  return { run, inputTopic }
 }
 
-export async function measureStart(session: Session, system: System): Promise<Measured> {
-  const { run, inputTopic } = await prepare(session, system)
-  try {
+export function measureStart(session: Session, system: System): Promise<Measured> {
+  return withBacklog(session, system, async (run) => {
     const { startedAt } = await run.launch()
     const firstAt = await run.firstRow()
     return { counts: null, values: { firstCommitSeconds: (firstAt - startedAt) / 1000 } }
-  } finally {
-    await run.end()
-    await session.kafka.admin.deleteTopics([inputTopic])
-  }
+  })
 }
 
-export async function measureRestart(session: Session, system: System): Promise<Measured> {
-  const { run, inputTopic } = await prepare(session, system)
+export function measureRestart(session: Session, system: System): Promise<Measured> {
   const { bootstrapServers } = session.broker
-  const load = await LiveLoad.connect({
-    ...{ bootstrapServers, topic: inputTopic, partitions, rate: loginsPerSecond, probeEvery },
-  })
-  try {
-    const first = await run.launch()
-    await run.complete(backlogLogins)
-    load.begin()
-    await systemClock.sleep(loadSeconds * 1000)
-    await first.kill()
-    const { startedAt } = await run.launch()
-    const keys = await load.probeAll()
-    await systemClock.sleep(1000)
-    await load.pause()
-    await run.complete(backlogLogins + load.sent)
-    const times = keys.map((key) => ((run.visible.keyVisibleAt(key) ?? Number.NaN) - startedAt) / 1000)
-    return {
-      counts: null,
-      values: { nextCommitSeconds: Math.min(...times), allPartitionsSeconds: Math.max(...times) },
-    }
-  } finally {
-    await load.close()
-    await run.end()
-    await session.kafka.admin.deleteTopics([inputTopic])
+  return withBacklog(session, system, (run, topic) =>
+    LiveLoad.with({ bootstrapServers, topic, partitions, rate: loginsPerSecond, probeEvery }, (load) =>
+      restart(run, load),
+    ),
+  )
+}
+
+async function restart(run: SystemRun, load: LiveLoad): Promise<Measured> {
+  const first = await run.launch()
+  await run.complete(backlogLogins)
+  load.begin()
+  await systemClock.sleep(loadSeconds * 1000)
+  await first.kill()
+  const { startedAt } = await run.launch()
+  const keys = await load.probeAll()
+  await systemClock.sleep(1000)
+  await load.pause()
+  await run.complete(backlogLogins + load.sent)
+  const times = keys.map((key) => ((run.visible.keyVisibleAt(key) ?? Number.NaN) - startedAt) / 1000)
+  return {
+    counts: null,
+    values: { nextCommitSeconds: Math.min(...times), allPartitionsSeconds: Math.max(...times) },
   }
 }

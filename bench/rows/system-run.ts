@@ -1,6 +1,6 @@
 /**
  * One run of one system: makes its topics, starts it, watches its table, and takes everything away again. Nothing of it is there
- * after `end`, whatever happened.
+ * afterwards, whatever happened.
  */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -23,7 +23,14 @@ export interface RunOptions {
   readonly pollMs: number
 }
 
-export const allDimensions = ['locale', 'device_type', 'app_version'] as const
+/** The job of the first row, at every system's defaults. */
+export function countsOf(
+  own: Pick<RunOptions, 'inputTopic' | 'partitions' | 'logins' | 'pollMs'>,
+): RunOptions {
+  const dimensions = ['locale', 'device_type', 'app_version']
+  return { ...own, dimensions, rollingWindows: null, threads: null, enriched: false }
+}
+
 /** Beyond this something is wrong, whatever the machine. */
 const baseTimeoutMs = 180_000
 const slowestLoginsPerMs = 5
@@ -69,7 +76,7 @@ export class SystemRun {
           })
   }
 
-  static async prepare(session: Session, system: System, options: RunOptions): Promise<SystemRun> {
+  static async #prepare(session: Session, system: System, options: RunOptions): Promise<SystemRun> {
     const appId = session.newName(system.name)
     if (system.readRow !== null) {
       const compacted = { 'cleanup.policy': 'compact' }
@@ -80,6 +87,21 @@ export class SystemRun {
       ])
     }
     return new SystemRun(session, system, options, { appId, reader: await session.openReader() })
+  }
+
+  /** Prepares a run, and ends it after `use`, however that ends. */
+  static async with<T>(
+    session: Session,
+    system: System,
+    options: RunOptions,
+    use: (run: SystemRun) => Promise<T>,
+  ): Promise<T> {
+    const run = await SystemRun.#prepare(session, system, options)
+    try {
+      return await use(run)
+    } finally {
+      await run.#end()
+    }
   }
 
   get #outputTopic(): string {
@@ -164,7 +186,7 @@ export class SystemRun {
   }
 
   /** Stops what runs, and deletes topics and directories. */
-  async end(): Promise<void> {
+  async #end(): Promise<void> {
     this.#usage.stop()
     await Promise.all(this.#launched.filter(({ isRunning }) => isRunning).map((launched) => launched.stop()))
     await this.table?.close()

@@ -27,7 +27,7 @@ export const flink: System = {
   },
 
   launch: (job) =>
-    peer.launch(flags, {
+    peer.launch(job.directory, flags, {
       KAFKA_BROKERS: job.bootstrapServers,
       APP_ID: job.appId,
       INPUT_TOPIC: job.inputTopic,

@@ -39,12 +39,18 @@ export class JavaPeer {
     return `Java ${/version "([^"]+)"/.exec(stderr)?.[1] ?? 'unknown'}`
   }
 
-  launch(flags: readonly string[], environment: Readonly<Record<string, string>>): Promise<Launched> {
+  /** `directory`: for what Java unpacks, which would stay where it is after a kill -9. */
+  launch(
+    directory: string,
+    flags: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): Promise<Launched> {
     if (this.#built === null) throw new Error(`${this.#name} has not been built`)
-    const { java, directory } = this.#built
-    const classPath = `${join(directory, 'classes')}:${join(directory, 'jars', '*')}`
-    const parameters = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...flags, '-cp', classPath]
-    return Launched.start(this.#name, java, [...parameters, 'bench.CountLogins'], environment)
+    const { java, directory: built } = this.#built
+    const classPath = `${join(built, 'classes')}:${join(built, 'jars', '*')}`
+    const properties = [`-Djava.io.tmpdir=${directory}`, '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
+    const parameters = [...properties, ...flags, '-cp', classPath, 'bench.CountLogins']
+    return Launched.start(this.#name, java, parameters, environment)
   }
 
   /** The version of one of its jars. */

@@ -17,7 +17,7 @@ export const kafkaStreams: System = {
   },
 
   launch: (job) =>
-    peer.launch(['-Xmx2g'], {
+    peer.launch(job.directory, ['-Xmx2g'], {
       KAFKA_BROKERS: job.bootstrapServers,
       APP_ID: job.appId,
       INPUT_TOPIC: job.inputTopic,
