@@ -70,11 +70,10 @@ function spreadCopies(
     const ways = [...places].map(([task, takersOfTask]) => {
       const node = network.addNode()
       network.addEdge(source, node, Math.min(replicas, takersOfTask.length), 0)
-      const edges = takersOfTask.map((process) => ({
-        process,
-        edge: network.addEdge(node, nodes.get(process) ?? sink, 1, price(process, task.id, newCopy)),
-      }))
-      return { task, edges }
+      const edges = takersOfTask.map((process) =>
+        network.addEdge(node, nodes.get(process) ?? sink, 1, price(process, task.id, newCopy)),
+      )
+      return { task, takersOfTask, edges }
     })
     const unevenness = 1 + (newCopy + coldest) * wanted
     for (const [process, node] of nodes) {
@@ -83,9 +82,9 @@ function spreadCopies(
     }
     if (network.maximize(source, sink) < wanted) continue
     return new Map(
-      ways.map(({ task, edges }) => [
+      ways.map(({ task, takersOfTask, edges }) => [
         task,
-        edges.filter(({ edge }) => network.flow(edge) > 0).map(({ process }) => process),
+        takersOfTask.filter((_, index) => network.flow(edges[index] ?? -1) > 0),
       ]),
     )
   }

@@ -178,7 +178,7 @@ test('once members come and go no more, at most as many plans as there are tasks
         expect(group.plan).toEqual(plan)
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
 
@@ -194,7 +194,7 @@ test('a plan that waits changes no more after two rebalances in which no store h
       group.rebalance()
       expect(group.plan).toEqual(plan)
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
 

@@ -28,6 +28,8 @@ test.each([
     // A tenth has gone, and as many others have come.
     const changed = before.map((each, index) => (index % 10 === 0 ? member(`n-${index}`) : each))
     for (const group of [fresh, before, changed])
-      expect(leastCpuMs(4, () => planAssignment(all, group, settings))).toBeLessThan(limitMs)
+      expect(leastCpuMs(3, () => planAssignment(all, group, settings))).toBeLessThan(limitMs)
   },
+  // Beside others that leave it little of the machine.
+  60_000,
 )
