@@ -1,5 +1,6 @@
 /** A backlog: from the start of the process until all of it is visible as counts. */
 import { systemClock } from '../../src/system/clock.ts'
+import { readRange } from '../../src/verify/index.ts'
 import type { InputShape } from '../input/input-topic.ts'
 import type { Session } from '../session.ts'
 import type { Launched, System } from '../systems/index.ts'
@@ -69,10 +70,14 @@ async function limitEnd(launched: readonly Launched[]): Promise<End> {
   }
 }
 
-/** Enriched records are in the transactions of the counts, or before them: they must all be there now. */
-async function checkEnriched(run: SystemRun, logins: number): Promise<void> {
-  if (run.enrichedTopic === null) return
-  const ends = await run.reader.offsets(run.enrichedTopic, 'lastStable')
-  const visible = ends.reduce((sum, end) => sum + end, 0)
-  if (visible < logins) throw new Error(`Only ${visible} of ${logins} enriched records were visible.`)
+/** An enriched record becomes visible before the counts of its login do, or with them: so all must be there now, each once. */
+async function checkEnriched({ reader, enrichedTopic }: SystemRun, logins: number): Promise<void> {
+  if (enrichedTopic === null) return
+  let records = 0
+  for (const [partition, to] of (await reader.offsets(enrichedTopic, 'lastStable')).entries()) {
+    await readRange(reader, { topic: enrichedTopic, partition, from: 0, to }, () => {
+      records++
+    })
+  }
+  if (records !== logins) throw new Error(`${records} enriched records were visible of ${logins} logins.`)
 }

@@ -29,7 +29,7 @@ const main: readonly Row[] = [
     name: 'enriched',
     title: 'The same with one enriched record for each login',
     about:
-      'As above; the enriched records must be visible too. Flink SQL has a fixed schema and is left out.',
+      'As above; at the end every login must have one enriched record. Flink SQL has a fixed schema and is left out.',
     systems: ['login-stats', 'kafka-streams'],
     variants: noVariants,
     measure: (session, system, _, scale) =>
