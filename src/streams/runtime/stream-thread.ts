@@ -15,6 +15,8 @@ import { WakeUp } from './wake-up.ts'
 const sliceMs = 5
 /** The loop looks around at least so often while there is nothing to do. */
 const idleMs = 25
+/** A plan that still waits, although all is warm here, is asked for again after so long. */
+const askAgainMs = 1000
 
 /**
  * One member of the group with its own loop:
@@ -35,6 +37,7 @@ export class StreamThread {
   #awaited: Pick<AssignmentMetadata, 'awaitedTasks' | 'acceptableLag'> | null = null
   readonly #wakeUp: WakeUp
   readonly #leaveGroupOnStop: boolean
+  #askedAt = Number.NEGATIVE_INFINITY
   #isStopping = false
   #isJoining = false
   /** Of the last join. */
@@ -184,10 +187,12 @@ export class StreamThread {
   /** Tasks that wait for their stores to become warm here shall come now. */
   #askForWarmTasks(): void {
     const { awaitedTasks = [], acceptableLag = null } = this.#awaited ?? {}
-    if (awaitedTasks.length === 0 || acceptableLag === null) return
+    const now = this.#clock.monotonic()
+    if (awaitedTasks.length === 0 || acceptableLag === null || now - this.#askedAt < askAgainMs) return
     const { lags } = this.#standbys
     if (!awaitedTasks.every((task) => (lags[task] ?? Number.POSITIVE_INFINITY) <= acceptableLag)) return
     this.#awaited = null
+    this.#askedAt = now
     this.#member.requestRejoin('standby tasks are warm')
   }
 
