@@ -25,6 +25,7 @@ import { wrongCommits } from './provenance.ts'
 import { SeededRandom } from './random.ts'
 import { RunRecord } from './run-record.ts'
 import { silentLog } from './silent-log.ts'
+import type { SimulatedProcess } from './simulated-process.ts'
 import { calm, type Network } from './simulated-wire.ts'
 import { storeDifference } from './store-check.ts'
 import { TakeOverCheck } from './take-over-check.ts'
@@ -95,6 +96,8 @@ class Simulation {
   readonly #takeOvers: TakeOverCheck
   readonly #record: RunRecord
   readonly #failedAtTheEnd = new Set<Instance>()
+  /** Stores that have been emptied, by instance and task, until they are restored. */
+  readonly #emptied = new Set<string>()
   #failure: string | null = null
 
   constructor(options: SimulationOptions) {
@@ -291,8 +294,9 @@ class Simulation {
     const folded = await foldBytes(this.#broker, `${appId}-counts-changelog`)
     for (const [partition, expected] of folded) {
       const owner = owners.get(`1_${partition}`)
-      // Whoever has ended by an error may have deleted its store; it restores the next time.
+      // Whoever has ended by an error may have deleted its store; it restores the next time. So does who has just found it damaged.
       if (owner === undefined || this.#failedAtTheEnd.has(owner)) continue
+      if (this.#emptied.has(`${owner.name} 1_${partition}`)) continue
       const difference = storeDifference(owner.machine.disk, `1_${partition}`, expected)
       if (difference !== null)
         this.#fail(`the store of ${owner.name} differs from changelog ${partition}: ${difference}`)
@@ -346,7 +350,7 @@ class Simulation {
     else this.#faults.restartLater(instance)
   }
 
-  #observer(process: Parameters<InstanceParts['observer']>[0]): EngineObserver {
+  #observer(process: SimulatedProcess): EngineObserver {
     const { note } = this.#record
     return {
       takeOverStep: (task, step) => {
@@ -359,9 +363,13 @@ class Simulation {
         note('step', process.name, task, step)
         this.#faults.atStep(process)
       },
-      restored: (task, { restoredRecords }) => note('restored', process.name, task, restoredRecords),
+      restored: (task, { restoredRecords }) => {
+        note('restored', process.name, task, restoredRecords)
+        this.#emptied.delete(`${this.#instanceOf(process)} ${task}`)
+      },
       storeWiped: (task, reason) => {
         this.#record.count(`wipe ${reason}`)
+        this.#emptied.add(`${this.#instanceOf(process)} ${task}`)
         note('wiped', process.name, task, reason)
       },
       aborted: (task, { code }) => {
@@ -370,6 +378,10 @@ class Simulation {
       },
       rebalanced: ({ assigned }) => note('assigned', process.name, assigned.join(',')),
     }
+  }
+
+  #instanceOf(process: SimulatedProcess): string | undefined {
+    return this.#instances.find((instance) => instance.process === process)?.name
   }
 
   #fail(failure: string): void {
