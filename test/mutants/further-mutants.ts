@@ -21,7 +21,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'unknown-is-committed',
     says: 'a commit whose answer was lost is taken for done',
-    seeds: [57],
+    seeds: [157],
     edits: [
       {
         file: commit,
@@ -54,7 +54,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'offsets-not-stable',
     says: 'the committed offset is read before the old owner is fenced, whether or not a transaction is pending on it',
-    seeds: [8],
+    seeds: [3],
     edits: [
       ...committedStateBeforeFencing,
       {
@@ -109,7 +109,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'overlay-dropped-before-the-write',
     says: 'the frozen overlay is dropped when the write of the store begins, not when it has ended',
-    seeds: [659],
+    seeds: [234],
     edits: [
       withoutCachedStates,
       {
@@ -127,7 +127,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'combiner-kept-after-abort',
     says: 'what the first stage has folded and collected for a lost transaction is sent again with the next',
-    seeds: [84],
+    seeds: [96],
     edits: [
       {
         file: streamTask,
@@ -146,7 +146,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'sequence-reused',
     says: 'after a failure the same producer aborts, and numbers its next batches like those whose fate is not known',
-    seeds: [15],
+    seeds: [19],
     edits: [
       {
         file: producer,
@@ -220,7 +220,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'empty-answer-ends-restore',
     says: 'a restore ends at the first answer without records',
-    seeds: [1],
+    seeds: [15],
     failsCalm: true,
     edits: [
       {
@@ -234,7 +234,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'store-trusted-after-power-loss',
     says: 'a store is trusted although the machine went down under it',
-    seeds: [29],
+    seeds: [54],
     edits: [
       {
         file: 'src/streams/store/store-opening.ts',

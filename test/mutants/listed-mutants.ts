@@ -14,7 +14,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'store-before-commit',
     says: 'the store is written before the transaction is committed',
-    seeds: [73],
+    seeds: [52],
     edits: [
       {
         file: commit,
@@ -168,12 +168,12 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'restore-to-last-stable',
     says: 'the store is restored before the old owner is fenced, up to the last stable offset',
-    seeds: [1],
+    seeds: [38],
     failsCalm: true,
     edits: [
       ...committedStateBeforeFencing,
       {
-        file: takeOver,
+        file: 'src/streams/changelog/restore-position.ts',
         original: "listOffsets([changelog], 'highWatermark')",
         mutated: "listOffsets([changelog], 'lastStable')",
       },
@@ -200,7 +200,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'store-used-after-write-error',
     says: 'a batch that the disk has refused is passed over, and the store goes on',
-    seeds: [18],
+    seeds: [21],
     edits: [
       {
         file: 'src/streams/store/guarded-database.ts',
@@ -214,7 +214,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'unsorted-abort-filter',
     says: 'aborted transactions are taken in the order in which the broker names them',
-    seeds: [1, 9],
+    seeds: [2],
     edits: [
       {
         file: committedRecords,
