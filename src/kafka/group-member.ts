@@ -42,8 +42,9 @@ const heldBackSlackMs = 10_000
  */
 const askAgainMs = 15_000
 const warnEveryMs = 5000
-/** A member that is fenced again so soon gives up: another process lives with its instance id. */
-const takeBackAgainMs = 60_000
+/** A member that is fenced more often than this within a minute gives up: another process lives with its instance id. */
+const mostTakeBacks = 3
+const takeBackWindowMs = 60_000
 
 export class ConsumerGroupMember implements GroupMember {
   private readonly context: PortContext
@@ -56,7 +57,7 @@ export class ConsumerGroupMember implements GroupMember {
   private reason: string | null = 'not joined yet'
   /** Another join has taken our place, and we have not taken it back. */
   private fenced = false
-  private takenBackAt: number | null = null
+  private takenBackAt: number[] = []
   private lost = false
   private closed = false
   private attempt: JoinAttempt | null = null
@@ -303,12 +304,13 @@ export class ConsumerGroupMember implements GroupMember {
 
   /**
    * A JoinGroup that this process, or the one before it in this place, has given up may still arrive, and take the place of the member
-   * that lives. Nobody answers for it, so the place is taken back; a process would take it once more.
+   * that lives. Nobody answers for it, so the place is taken back; a process would take it again and again.
    */
   private takeBack(): void {
     const now = this.context.clock.monotonic()
-    if (this.takenBackAt !== null && now - this.takenBackAt < takeBackAgainMs) throw this.fencedError()
-    this.takenBackAt = now
+    const lately = this.takenBackAt.filter((at) => now - at < takeBackWindowMs)
+    if (lately.length >= mostTakeBacks) throw this.fencedError()
+    this.takenBackAt = [...lately, now]
     this.fenced = false
     const { groupId, instanceId } = this.options
     this.context.log.warn(
