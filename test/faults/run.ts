@@ -4,9 +4,11 @@
  *   npm run faults                          the short column
  *   npm run faults -- --long                the long column; rounds that have passed before are not run again
  *   npm run faults -- --long --row kill     only the files whose name begins with `kill`
+ *   npm run faults -- --long --fresh        forgets all rounds that are kept, and begins anew
  *   npm run faults -- --report              the table of the long column so far
  */
 import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import Table from 'cli-table3'
@@ -19,10 +21,19 @@ const program = new Command('faults')
   .option('--row <name>', 'only the files of test/faults whose name begins with this')
   .option('--case <text>', 'only the cases with this in their name')
   .option('--seed <number>', 'the seed of every round')
+  .option('--fresh', 'forget the rounds that are kept', false)
   .option('--report', 'print the results of the long column so far, and end', false)
   .parse()
-const options = program.opts<{ long: boolean; row?: string; case?: string; seed?: string; report: boolean }>()
+const options = program.opts<{
+  long: boolean
+  row?: string
+  case?: string
+  seed?: string
+  fresh: boolean
+  report: boolean
+}>()
 
+if (options.fresh) rmSync(resultsFile, { force: true })
 if (options.report) console.log(reportOf(readResults()))
 else process.exitCode = await runVitest()
 
