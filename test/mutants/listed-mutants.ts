@@ -3,7 +3,6 @@ import type { Mutant } from './mutant.ts'
 import { committedStateBeforeFencing } from './shared-edits.ts'
 
 const commit = 'src/streams/task/commit.ts'
-const takeOver = 'src/streams/task/take-over.ts'
 const streamTask = 'src/streams/task/stream-task.ts'
 const partitionGroup = 'src/streams/task/partition-group.ts'
 const taskStore = 'src/streams/store/task-store.ts'
