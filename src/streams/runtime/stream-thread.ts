@@ -139,6 +139,8 @@ export class StreamThread {
       } catch (confirmation) {
         if (coded(confirmation, 'confirm the membership').behaviour !== 'rejoin') throw confirmation
         this.#log.warn({ code: failure.code }, failure.message)
+        // What has failed is not read any more; the next assignment begins anew.
+        await this.#standbys.closeAll()
         return
       }
       throw failure
