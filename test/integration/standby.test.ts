@@ -88,11 +88,14 @@ test('a task moves to a new instance only when its store is warm there; no login
     ({ msg, standbyTasks }) => msg === 'Tasks assigned' && standbyTasks !== undefined,
   )
   await haveTasks([first, second], taskCount)
-  const deadline = systemClock.monotonic() + 60_000
-  while (statefulOf(second).length < 2 && systemClock.monotonic() < deadline) await systemClock.sleep(50)
-  expect([statefulOf(first).length, statefulOf(second).length]).toEqual([2, 2])
-  // No replicas are wanted: what was warmed up is the tasks' own store now.
-  expect([standbysOf(first), standbysOf(second)]).toEqual([[], []])
+  // No replicas are wanted: what was warmed up is the tasks' own store then.
+  const share = (instance: Instance) => [statefulOf(instance).length, standbysOf(instance)]
+  await expect
+    .poll(() => [first, second].map(share), { timeout: 60_000, interval: 50 })
+    .toEqual([
+      [2, []],
+      [2, []],
+    ])
   await systemClock.sleep(2000)
   const expected = await load.end()
   await expectExact(application, expected)
