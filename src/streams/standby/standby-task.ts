@@ -3,6 +3,7 @@ import type { FetchedRecords, Fetcher, TopicPartition } from '../../ports/kafka.
 import type { Log } from '../../ports/log.ts'
 import { applyChangelog } from '../changelog/apply-changelog.ts'
 import { restorePosition } from '../changelog/restore-position.ts'
+import { SerialQueue } from '../serial-queue.ts'
 import type { TaskStore } from '../store/task-store.ts'
 import type { TaskEnvironment } from '../task/task-environment.ts'
 import { openTaskStore } from '../task/task-store-opening.ts'
@@ -27,7 +28,7 @@ export class StandbyTask {
   #isCancelled = false
   #isApplying = false
   /** Opening, or the chunk that is being applied; there is one at a time. */
-  #work: Promise<void> = Promise.resolve()
+  readonly #work = new SerialQueue()
   #notedAt: number
 
   /** Throws INTERNAL for a task that has no store. */
@@ -52,7 +53,7 @@ export class StandbyTask {
 
   /** Opens the store and begins to follow. Rejects with what fails; TASK_MIGRATED if it is given up meanwhile. */
   start(): Promise<void> {
-    return this.#serially(async () => {
+    return this.#work.run(async () => {
       this.#store ??= await openTaskStore(this.#environment, {
         id: this.id,
         node: this.#node,
@@ -71,7 +72,7 @@ export class StandbyTask {
 
   /** Applies a chunk of the changelog. A store that proves to be damaged is emptied, and begins anew. */
   accept(records: FetchedRecords): Promise<void> {
-    return this.#serially(async () => {
+    return this.#work.run(async () => {
       const store = this.#store
       if (store === null || this.#isCancelled) return
       this.#isApplying = true
@@ -109,7 +110,7 @@ export class StandbyTask {
   async release(): Promise<TaskStore | null> {
     this.#isCancelled = true
     this.#fetcher.remove(this.changelog)
-    await this.#work
+    await this.#work.idle
     const store = this.#store
     this.#store = null
     return store
@@ -119,12 +120,5 @@ export class StandbyTask {
   async close(): Promise<void> {
     const store = await this.release()
     await store?.close({ clean: true })
-  }
-
-  #serially(action: () => Promise<void>): Promise<void> {
-    const result = this.#work.then(action)
-    // The failure is for the caller; what comes after it finds the store as it was left.
-    this.#work = result.catch(() => undefined)
-    return result
   }
 }

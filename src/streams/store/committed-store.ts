@@ -1,5 +1,6 @@
 import { CodedError } from '../../errors.ts'
 import type { DatabaseOperation } from '../../ports/database.ts'
+import { SerialQueue } from '../serial-queue.ts'
 import { CommittedCache, type CommittedValue } from './committed-cache.ts'
 import { absent, type EntryChecksums, maxKeptChecksums } from './entry-checksums.ts'
 import { checksumOf, databaseKey, keySpace, seal, valueIn } from './envelope.ts'
@@ -42,7 +43,7 @@ export class CommittedStore {
   /** What the batch that is prepared or under way writes, by name: a read may see it or not. */
   #changing: ReadonlyMap<string, CommittedValue> | null = null
   /** One caller at a time prepares and writes. */
-  #queue: Promise<void> = Promise.resolve()
+  readonly #queue = new SerialQueue()
   /** The batch that a restore has left under way. */
   #inFlight: Promise<void> = Promise.resolve()
   #batchesStarted = 0
@@ -115,7 +116,7 @@ export class CommittedStore {
 
   /** Writes data, position and meta in one batch; resolves when it is written. */
   write(writes: readonly ChangelogWrite[], changelogPosition: number, meta: CommitMeta): Promise<void> {
-    return this.#serially(async () => {
+    return this.#queue.run(async () => {
       await this.#inFlight
       this.#endFilling()
       await this.#startBatch(writes, {
@@ -133,7 +134,7 @@ export class CommittedStore {
     changelogPosition: number,
     meta: CommitMeta | null,
   ): Promise<void> {
-    return this.#serially(async () => {
+    return this.#queue.run(async () => {
       const { committedAtMs } = this.#commit
       await this.#startBatch(writes, { changelogPosition, meta: meta ?? this.#commit.meta, committedAtMs })
     })
@@ -141,7 +142,7 @@ export class CommittedStore {
 
   /** Waits for the last batch, and notes that the store holds all of the changelog as of now. */
   finishRestore(): Promise<void> {
-    return this.#serially(async () => {
+    return this.#queue.run(async () => {
       await this.#inFlight
       this.#endFilling()
       await this.#startBatch([], { ...this.#commit, committedAtMs: this.#options.clock.now() })
@@ -150,7 +151,7 @@ export class CommittedStore {
   }
 
   wipe(reason: WipeReason, detail: string): Promise<void> {
-    return this.#serially(async () => {
+    return this.#queue.run(async () => {
       await this.#settled()
       await this.#database.close()
       const { database, commit, checksums } = await wipeStore(this.#options, reason, detail)
@@ -170,7 +171,7 @@ export class CommittedStore {
    * takes no space on a full disk, and the next start restores it.
    */
   close({ clean }: { readonly clean: boolean }): Promise<void> {
-    return this.#serially(async () => {
+    return this.#queue.run(async () => {
       await this.#settled()
       const { bootId } = this.#options
       try {
@@ -201,12 +202,6 @@ export class CommittedStore {
   #endFilling(): void {
     this.#isFilling = false
     if (this.#checksums !== null && this.#checksums.keyCount > maxKeptChecksums) this.#checksums = null
-  }
-
-  #serially(action: () => Promise<void>): Promise<void> {
-    const result = this.#queue.then(action)
-    this.#queue = result.catch(ignoreHere)
-    return result
   }
 
   /** The batch under way has ended, well or not; a failure stays in the guarded database. */
