@@ -76,7 +76,7 @@ async function showDemo(
     termination.request()
   }
   const work = [
-    await startProcessor({ config, logTo }, onFailure),
+    await startProcessor({ config, logTo }, log, onFailure),
     startGenerator(inDemo, config, log, options, onFailure),
   ]
   if (kafka.source === 'environment') {
@@ -112,9 +112,10 @@ function demoEnvironment(
 
 async function startProcessor(
   options: ProcessorOptions,
+  log: Log,
   onFailure: (error: CodedError) => void,
 ): Promise<Work> {
-  const processor = await openProcessor(options)
+  const processor = await openProcessor(options, log)
   const ended = processor
     .run()
     .catch((error: unknown) => onFailure(coded(error, 'run the processor')))

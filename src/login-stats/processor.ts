@@ -4,7 +4,7 @@ import type { Log } from '../ports/log.ts'
 import { type EngineObserver, StateDirectory, StreamThreads, type TaskStatus } from '../streams/index.ts'
 import { systemClock } from '../system/clock.ts'
 import { levelDatabaseOpener } from '../system/level-database.ts'
-import { createLogger, type LoggerOptions } from '../system/logger.ts'
+import type { LoggerOptions } from '../system/logger.ts'
 import { systemRandom } from '../system/random.ts'
 import { stateFiles } from '../system/state-files.ts'
 import { workerThreads } from '../system/worker-threads.ts'
@@ -40,8 +40,8 @@ const streamThreadMain = new URL(`./stream-thread-main${extname(import.meta.url)
  * The processor of a configuration, ready to run. Claims a slot of the state directory. Throws STATE_DIR_UNUSABLE,
  * CONFIG_INVALID, KAFKAJS_CHANGED.
  */
-export async function openProcessor(options: ProcessorOptions): Promise<Processor> {
-  const { config, logTo } = options
+export async function openProcessor(options: ProcessorOptions, log: Log): Promise<Processor> {
+  const { config } = options
   const slot = await StateDirectory.claim({
     stateDir: config.stateDir,
     appId: config.appId,
@@ -49,7 +49,6 @@ export async function openProcessor(options: ProcessorOptions): Promise<Processo
     files: stateFiles,
     random: systemRandom,
   })
-  const log = createLogger(logTo)
   const threadCount = config.streamThreads ?? availableParallelism()
   return threadCount === 1
     ? openInThisThread(options, slot, log)

@@ -17,7 +17,7 @@ export async function run(options: ProcessorOptions): Promise<void> {
   log.debug({ topology: describe(topologyOf(config)) }, 'Topology')
   const release = keepAlive()
   try {
-    const processor = await openProcessor(options)
+    const processor = await openProcessor(options, log)
     let isStalled = false
     try {
       await runUntilTerminated(processor, config, log)
