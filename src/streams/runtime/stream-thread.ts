@@ -33,8 +33,8 @@ export class StreamThread {
   readonly #inputs: Fetcher
   readonly #tasks: TaskManager
   readonly #standbys: StandbyTasks
-  /** Of the last assignment: which of the standby tasks the next one waits for. */
-  #awaited: Pick<AssignmentMetadata, 'awaitedTasks' | 'acceptableLag'> | null = null
+  /** The last assignment's, if the next one waits for any of its standby tasks. */
+  #awaiting: AssignmentMetadata | null = null
   readonly #wakeUp: WakeUp
   readonly #leaveGroupOnStop: boolean
   #askedAt = Number.NEGATIVE_INFINITY
@@ -168,7 +168,7 @@ export class StreamThread {
     const { added, revoked } = await this.#tasks.assign(assigned, (id) => this.#standbys.take(id))
     const { standbyTasks } = metadata
     await this.#standbys.assign(standbyTasks)
-    this.#awaited = metadata
+    this.#awaiting = metadata.awaitedTasks.length === 0 ? null : metadata
     const durationMs = Math.round(this.#clock.monotonic() - startedAt)
     const standby = standbyTasks.length === 0 ? {} : { standbyTasks }
     this.#log.info({ reason, assigned, added, revoked, ...standby, durationMs }, 'Tasks assigned')
@@ -188,12 +188,13 @@ export class StreamThread {
 
   /** Tasks that wait for their stores to become warm here shall come now. */
   #askForWarmTasks(): void {
-    const { awaitedTasks = [], acceptableLag = null } = this.#awaited ?? {}
+    if (this.#awaiting === null) return
+    const { awaitedTasks, acceptableLag } = this.#awaiting
     const now = this.#clock.monotonic()
-    if (awaitedTasks.length === 0 || acceptableLag === null || now - this.#askedAt < askAgainMs) return
+    if (acceptableLag === null || now - this.#askedAt < askAgainMs) return
     const { lags } = this.#standbys
     if (!awaitedTasks.every((task) => (lags[task] ?? Number.POSITIVE_INFINITY) <= acceptableLag)) return
-    this.#awaited = null
+    this.#awaiting = null
     this.#askedAt = now
     this.#member.requestRejoin('standby tasks are warm')
   }
