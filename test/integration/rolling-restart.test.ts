@@ -1,24 +1,21 @@
 import { afterEach, expect, test } from 'vitest'
 import { Application } from '../support/application.ts'
-import { haveTasks, type Instance, killAllInstances, wipes } from '../support/instance.ts'
+import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
+import { haveTasks, type Instance, wipes } from '../support/instance.ts'
 import { Load } from '../support/load.ts'
 import { expectExact } from '../support/oracle.ts'
 import { expectStoresAgree } from '../support/store-check.ts'
 
 let application: Application
-let load: Load | null = null
 
-afterEach(async () => {
-  await load?.end()
-  load = null
-  await killAllInstances()
-  await application.close()
-})
+afterEach(cleanUpAll)
 
 test('a rolling restart moves no task, and nobody restores a store', async () => {
   application = new Application('rolling', { LEAVE_GROUP_ON_STOP: 'false', SESSION_TIMEOUT_MS: '30000' })
+  cleanUpLater(() => application.close())
   await application.createInput(4)
-  load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
+  const load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
+  cleanUpLater(async () => void (await load.end()))
   const instances: Instance[] = []
   for (let index = 0; index < 3; index++) {
     const instance = application.start()
@@ -63,7 +60,7 @@ async function settled(instances: readonly Instance[]): Promise<void> {
     return {
       generation: joins.at(-1)?.generationId,
       awaited: joins.length - assignments.length,
-      warming: assignments.at(-1)?.standbyTasks ?? null,
+      warming: instance.standbyTasks.length,
     }
   }
   await expect
@@ -71,7 +68,7 @@ async function settled(instances: readonly Instance[]): Promise<void> {
     .toSatisfy((states: ReturnType<typeof state>[]) =>
       states.every(
         ({ generation, awaited, warming }) =>
-          warming === null && awaited === 0 && generation === states[0]?.generation,
+          warming === 0 && awaited === 0 && generation === states[0]?.generation,
       ),
     )
 }

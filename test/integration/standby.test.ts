@@ -2,7 +2,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
-import { haveTasks, type Instance, killAllInstances, type LogLine, wipes } from '../support/instance.ts'
+import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
+import { haveTasks, type Instance, wipes } from '../support/instance.ts'
 import { Load } from '../support/load.ts'
 import { expectExact } from '../support/oracle.ts'
 import { expectStoresAgree } from '../support/store-check.ts'
@@ -11,18 +12,10 @@ const taskCount = 8
 const stateful = ['1_0', '1_1', '1_2', '1_3']
 
 let application: Application
-let load: Load | null = null
 
-afterEach(async () => {
-  await load?.end()
-  load = null
-  await killAllInstances()
-  await application.close()
-})
+afterEach(cleanUpAll)
 
-const lastAssignment = (instance: Instance): LogLine | undefined => instance.lines('Tasks assigned').at(-1)
-const standbysOf = (instance: Instance): string[] =>
-  ((lastAssignment(instance)?.standbyTasks ?? []) as string[]).toSorted()
+const standbysOf = (instance: Instance): string[] => instance.standbyTasks.toSorted()
 const statefulOf = (instance: Instance): string[] =>
   instance.tasks.filter((id) => id.startsWith('1_')).toSorted()
 
@@ -43,9 +36,11 @@ async function areShared(a: Instance, b: Instance): Promise<void> {
 
 test('after the death of an instance the other one takes over from its standby stores', async () => {
   application = new Application('standby', { STANDBY_REPLICAS: '1', SESSION_TIMEOUT_MS: '6000' })
+  cleanUpLater(() => application.close())
   await application.createInput(4)
   await application.produceLogins(50_000, { invalidShare: 0 })
-  load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
+  const load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
+  cleanUpLater(async () => void (await load.end()))
   const first = application.start()
   const second = application.start()
   await areShared(first, second)
@@ -77,8 +72,10 @@ test('after the death of an instance the other one takes over from its standby s
 
 test('a task moves to a new instance only when its store is warm there; no login waits for a restore', async () => {
   application = new Application('warm-up')
+  cleanUpLater(() => application.close())
   await application.createInput(4)
-  load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
+  const load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
+  cleanUpLater(async () => void (await load.end()))
   const first = application.start()
   await haveTasks([first], taskCount)
   await systemClock.sleep(3000)

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
-import { haveTasks, type Instance, killAllInstances, wipes } from '../support/instance.ts'
+import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
+import { haveTasks, type Instance, wipes } from '../support/instance.ts'
 import { Load } from '../support/load.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
 import { expectStoresAgree } from '../support/store-check.ts'
@@ -12,10 +13,7 @@ const taskIds = ['0_0', '0_1', '0_2', '0_3', '1_0', '1_1', '1_2', '1_3']
 
 let application: Application
 
-afterEach(async () => {
-  await killAllInstances()
-  await application.close()
-})
+afterEach(cleanUpAll)
 
 async function start(settings: Record<string, string> = {}): Promise<Instance> {
   const instance = application.start({ STREAM_THREADS: '2', ...settings })
@@ -32,6 +30,7 @@ function tasksByThread(instance: Instance): Map<unknown, string[]> {
 
 test('two threads share the tasks, count exactly, and end in order', async () => {
   application = new Application('threads')
+  cleanUpLater(() => application.close())
   await application.createInput(4)
   const logins = await application.produceLogins(100_000)
   const instance = await start()
@@ -46,45 +45,44 @@ test('two threads share the tasks, count exactly, and end in order', async () =>
 
 test('a thread that crashes is reported and takes its tasks back; the other one keeps its own', async () => {
   application = new Application('threads-crash')
+  cleanUpLater(() => application.close())
   await application.createInput(4)
   const load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
-  try {
-    const instance = await start({
-      CRASH_AT_STEP: 'commit:3',
-      CRASH_TASK: '1_',
-      CRASH_ROUND: '30',
-      CRASH_SIGNAL: 'THROW',
-      CRASH_MARK: join(application.stateDir, 'crashed'),
-    })
-    const crash = await instance.line('the crash', ({ msg }) => msg === 'A stream thread has crashed')
-    const lost = tasksByThread(instance).get(crash.thread) ?? []
-    const going = await Promise.all(
-      lost.map((id) =>
-        instance.line(
-          `${id} commits again`,
-          ({ msg, task, time }) => msg === 'Committed' && task === id && time > crash.time,
-          20_000,
-        ),
+  cleanUpLater(async () => void (await load.end()))
+  const instance = await start({
+    CRASH_AT_STEP: 'commit:3',
+    CRASH_TASK: '1_',
+    CRASH_ROUND: '30',
+    CRASH_SIGNAL: 'THROW',
+    CRASH_MARK: join(application.stateDir, 'crashed'),
+  })
+  const crash = await instance.line('the crash', ({ msg }) => msg === 'A stream thread has crashed')
+  const lost = tasksByThread(instance).get(crash.thread) ?? []
+  const going = await Promise.all(
+    lost.map((id) =>
+      instance.line(
+        `${id} commits again`,
+        ({ msg, task, time }) => msg === 'Committed' && task === id && time > crash.time,
+        20_000,
       ),
-    )
-    console.log(
-      `all tasks of the thread commit again after ${Math.max(...going.map(({ time }) => time)) - crash.time} ms`,
-    )
-    await systemClock.sleep(500)
-    await expectExact(application, await load.end())
-    const joined = instance.lines('Tasks assigned').filter(({ time }) => time > crash.time)
-    // The static member got its place back: nobody else had to join again.
-    expect(joined.map(({ thread, assigned }) => [thread, assigned])).toEqual([[crash.thread, lost]])
-    expect(wipes(instance)).toEqual([])
-    expect(await instance.stop(), instance.tail()).toBe(0)
-    await expectStoresAgree(application)
-  } finally {
-    await load.end()
-  }
+    ),
+  )
+  console.log(
+    `all tasks of the thread commit again after ${Math.max(...going.map(({ time }) => time)) - crash.time} ms`,
+  )
+  await systemClock.sleep(500)
+  await expectExact(application, await load.end())
+  const joined = instance.lines('Tasks assigned').filter(({ time }) => time > crash.time)
+  // The static member got its place back: nobody else had to join again.
+  expect(joined.map(({ thread, assigned }) => [thread, assigned])).toEqual([[crash.thread, lost]])
+  expect(wipes(instance)).toEqual([])
+  expect(await instance.stop(), instance.tail()).toBe(0)
+  await expectStoresAgree(application)
 })
 
 test('killed and started again, with as many threads or with one, it restores no store anew', async () => {
   application = new Application('threads-kill')
+  cleanUpLater(() => application.close())
   await application.createInput(4)
   const logins = await application.produceLogins(50_000)
   const first = await start()

@@ -96,7 +96,16 @@ export class Instance {
 
   /** The tasks of the last assignment of each of its threads; none before the first. */
   get tasks(): readonly string[] {
-    const byThread = new Map(this.lines('Tasks assigned').map(({ thread, assigned }) => [thread, assigned]))
+    return this.#lastAssigned('assigned')
+  }
+
+  /** The standby tasks of the same assignments. */
+  get standbyTasks(): readonly string[] {
+    return this.#lastAssigned('standbyTasks')
+  }
+
+  #lastAssigned(field: 'assigned' | 'standbyTasks'): readonly string[] {
+    const byThread = new Map(this.lines('Tasks assigned').map((line) => [line.thread, line[field] ?? []]))
     return [...byThread.values()].flat() as string[]
   }
 
