@@ -11,6 +11,8 @@ const byUser = { dimensions: ['user_id'], rollingWindows: '' } as const
 /** Rows beside the first ones have so much of its logins. */
 const share = (scale: Scale, part: number): number => Math.max(1000, Math.round(scale.logins * part))
 const largestKeys = 1_000_000
+/** The counts of the first row, with two fifths of its logins: what the growing rows vary. */
+const fewerCounts = (scale: Scale): Backlog => ({ ...counts, logins: share(scale, 0.4) })
 
 const ends = (scale: Scale, values: readonly string[]): readonly string[] =>
   scale.quick ? [values[0] ?? '', values.at(-1) ?? ''] : values
@@ -105,7 +107,7 @@ const growing: readonly Row[] = [
     systems: ['login-stats', 'kafka-streams', 'flink'],
     variants: () => ['1', '2'],
     measure: (session, system, variant, scale) =>
-      measureBacklog(session, system, { ...counts, logins: share(scale, 0.4), threads: Number(variant) }),
+      measureBacklog(session, system, { ...fewerCounts(scale), threads: Number(variant) }),
   },
   {
     name: 'partitions',
@@ -115,7 +117,7 @@ const growing: readonly Row[] = [
     systems: ['login-stats', 'kafka-streams'],
     variants: (scale) => ends(scale, ['1', '4', '16', '64']),
     measure: (session, system, variant, scale) =>
-      measureBacklog(session, system, { ...counts, logins: share(scale, 0.4), partitions: Number(variant) }),
+      measureBacklog(session, system, { ...fewerCounts(scale), partitions: Number(variant) }),
   },
   {
     name: 'keys',
@@ -125,9 +127,9 @@ const growing: readonly Row[] = [
     systems: ['login-stats', 'kafka-streams'],
     variants: (scale) => ends(scale, ['10', '10000', '1000000']),
     measure(session, system, variant, scale) {
-      const logins = share(scale, 0.4)
-      const users = Math.min(Number(variant), logins)
-      return measureBacklog(session, system, { ...counts, ...byUser, logins, users })
+      const fewer = fewerCounts(scale)
+      const users = Math.min(Number(variant), fewer.logins)
+      return measureBacklog(session, system, { ...fewer, ...byUser, users })
     },
   },
   {
@@ -140,7 +142,7 @@ const growing: readonly Row[] = [
     measure(session, system, variant, scale) {
       const names: Readonly<Record<string, string>> = { 0: '', 8: '1m,5m,10m,30m,1h,6h,12h,24h' }
       const rollingWindows = names[variant] ?? null
-      return measureBacklog(session, system, { ...counts, logins: share(scale, 0.4), rollingWindows })
+      return measureBacklog(session, system, { ...fewerCounts(scale), rollingWindows })
     },
   },
   {
@@ -152,7 +154,8 @@ const growing: readonly Row[] = [
     variants: (scale) => ends(scale, ['1', '2', '4']),
     measure: (session, system, variant, scale) =>
       measureBacklog(session, system, {
-        ...{ ...counts, logins: share(scale, 0.4), threads: 1 },
+        ...fewerCounts(scale),
+        threads: 1,
         instances: Number(variant),
       }),
   },
