@@ -11,6 +11,7 @@ import { systemClock } from '../../src/system/clock.ts'
 import { bootstrapServers } from '../support/broker.ts'
 import { type Command, sequences } from './sequences/commands.ts'
 import { compare } from './sequences/compare.ts'
+import { found } from './sequences/found.ts'
 import { releaseOf } from './sequences/release.ts'
 
 const count = Number(process.env.CONTRACT_SEQUENCES ?? 30)
@@ -18,6 +19,12 @@ const seed = Number(process.env.CONTRACT_SEED ?? systemClock.now() & 0x7fff_ffff
 const release = releaseOf(process.env.KAFKA_VERSION)
 /** For finding a shorter sequence with a difference. */
 const shrinkingMs = 60_000
+
+test.each(Object.entries(found))('%s: on both brokers', async (_, commands) => {
+  const { steps, difference } = await compare(commands, bootstrapServers(), release)
+  expect(difference).toBe(null)
+  expect(steps).toBe(commands.length)
+})
 
 test(`${count} random sequences of operations have the same answers on both brokers`, {
   timeout: 60_000 + shrinkingMs + count * 2000,

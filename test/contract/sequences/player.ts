@@ -26,7 +26,7 @@ export class Player {
     const names = new Names(prefix)
     this.#conversation = new Conversation(party)
     this.#transactions = new TransactionPlayer(this.#conversation, names, release)
-    this.#records = new RecordPlayer(this.#conversation, names, (id) =>
+    this.#records = new RecordPlayer(this.#conversation, names, release, (id) =>
       this.#transactions.labelOfProducer(id),
     )
     this.#topics = new TopicPlayer(this.#conversation, names)

@@ -3,6 +3,7 @@ import { describeRecords } from './batches.ts'
 import type { Command } from './commands.ts'
 import { type Answer, type Conversation, one, timeoutMs } from './conversation.ts'
 import type { Names } from './names.ts'
+import type { Release } from './release.ts'
 
 /** Longer than a sequence takes. */
 const longMs = 45_000
@@ -10,13 +11,20 @@ const longMs = 45_000
 export class RecordPlayer {
   readonly #conversation: Conversation
   readonly #names: Names
+  readonly #release: Release
   readonly #labelOfProducer: (producerId: bigint) => string
   /** Partitions on which a fetch was, or still is, held. */
   readonly #watched = new Set<number>()
 
-  constructor(conversation: Conversation, names: Names, labelOfProducer: (producerId: bigint) => string) {
+  constructor(
+    conversation: Conversation,
+    names: Names,
+    release: Release,
+    labelOfProducer: (producerId: bigint) => string,
+  ) {
     this.#conversation = conversation
     this.#names = names
+    this.#release = release
     this.#labelOfProducer = labelOfProducer
   }
 
@@ -24,12 +32,9 @@ export class RecordPlayer {
     const { partitions: roles, back, maxBytes, partitionMaxBytes, isHeld } = command
     // Markers of a transaction reach its partitions one by one: with which of them a held fetch is answered is anybody's guess.
     const wanted = roles.slice(0, isHeld ? 1 : 2).map((role) => this.#names.partition(role))
-    const listed = await this.#conversation.send('ListOffsets', {
-      isolationLevel: 1,
-      partitions: wanted.map((partition) => ({ ...partition, timestamp: -1 })),
-    })
+    const listed = await this.#listed(wanted, 1, -1)
     const partitions = wanted.map(({ topic, partition }) => {
-      const found = listed.partitions.find((one) => one.topic === topic && one.partition === partition)
+      const found = listed.find((one) => one.topic === topic && one.partition === partition)
       const offset = Math.max(0, (found?.offset ?? 0) - back)
       return { topic, partition, offset, maxBytes: partitionMaxBytes }
     })
@@ -56,18 +61,37 @@ export class RecordPlayer {
       // A broker may look further than it reads, as far as its index of offsets is coarse.
       .filter(({ firstOffset }) => firstOffset < end)
       .map(({ producerId, firstOffset }) => `${this.#labelOfProducer(producerId)} from ${firstOffset}`)
-    return { highWatermark, lastStableOffset, logStartOffset, aborted, batches }
+    const stable = this.#release.stableBeforeLogStart
+      ? lastStableOffset
+      : Math.max(lastStableOffset, logStartOffset)
+    return { highWatermark, lastStableOffset: stable, logStartOffset, aborted, batches }
   }
 
   async listOffsets(command: Extract<Command, { op: 'ListOffsets' }>): Promise<void> {
     const { partitions, isolationLevel, timestamp } = command
-    const answer = await this.#conversation.send('ListOffsets', {
-      isolationLevel,
-      partitions: partitions.map((role) => ({ ...this.#names.partition(role), timestamp })),
-    })
+    const wanted = partitions.map((role) => this.#names.partition(role))
+    const listed = await this.#listed(wanted, isolationLevel, timestamp)
     this.#conversation.answered('ListOffsets', () =>
-      this.#names.describePartitions(answer.partitions, ({ offset }) => ({ offset })),
+      this.#names.describePartitions(listed, ({ offset }) => ({ offset })),
     )
+  }
+
+  async #listed(
+    wanted: readonly { readonly topic: string; readonly partition: number }[],
+    isolationLevel: 0 | 1,
+    timestamp: number,
+  ): Promise<Answer<'ListOffsets'>['partitions']> {
+    const list = (what: number) =>
+      this.#conversation.send('ListOffsets', {
+        isolationLevel,
+        partitions: wanted.map((partition) => ({ ...partition, timestamp: what })),
+      })
+    const { partitions } = await list(timestamp)
+    if (this.#release.stableBeforeLogStart || isolationLevel === 0 || timestamp !== -1) return partitions
+    const starts = (await list(-2)).partitions
+    const startOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }) =>
+      starts.find((one) => one.topic === topic && one.partition === partition)?.offset ?? -1
+    return partitions.map((listed) => ({ ...listed, offset: Math.max(listed.offset, startOf(listed)) }))
   }
 
   async deleteRecords({ partition, offset }: Extract<Command, { op: 'DeleteRecords' }>): Promise<void> {

@@ -9,10 +9,17 @@ export interface Release {
   readonly forgetsRefusedGroups: boolean
   /** Whoever was told to come back with an id, and leaves instead, makes the group rebalance. */
   readonly pendingLeaveRebalances: boolean
+  /** The last stable offset is where a batch begins, even if the log starts within that batch (KAFKA-17803). */
+  readonly stableBeforeLogStart: boolean
 }
 
 /** `version`: as in `3.9.1`; undefined: the one that tests take by default. */
 export function releaseOf(version: string | undefined): Release {
   const isNew = version === undefined || Number(version.split('.')[0]) >= 4
-  return { asksAboutOtherEpochs: isNew, forgetsRefusedGroups: isNew, pendingLeaveRebalances: isNew }
+  return {
+    asksAboutOtherEpochs: isNew,
+    forgetsRefusedGroups: isNew,
+    pendingLeaveRebalances: isNew,
+    stableBeforeLogStart: isNew,
+  }
 }

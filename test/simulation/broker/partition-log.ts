@@ -54,9 +54,9 @@ export class PartitionLog {
     return this.#behind !== null
   }
 
-  /** Those who read see up to `batchCount` batches less, until `catchUp`. */
+  /** Those who read see up to `batchCount` batches less, until `catchUp`; never less than what was deleted. */
   lag(batchCount: number): void {
-    this.#behind = this.batches.at(-batchCount)?.baseOffset ?? this.logStart
+    this.#behind = Math.max(this.batches.at(-batchCount)?.baseOffset ?? 0, this.logStart)
   }
 
   catchUp(): void {
@@ -64,12 +64,16 @@ export class PartitionLog {
     this.onMove()
   }
 
-  /** The first offset of the oldest open transaction, or the high watermark; never before what is still there. */
+  /**
+   * The first offset of the oldest open transaction, or the high watermark. Where records of that transaction were deleted, it is where
+   * the first batch begins of which anything is left: if the log starts within a batch, that is before the start of the log.
+   */
   get lastStable(): number {
     let stable = this.highWatermark
     for (const { openSince } of this.#producers.values())
       if (openSince !== null && openSince < stable) stable = openSince
-    return Math.max(stable, this.logStart)
+    if (stable >= this.logStart) return stable
+    return Math.min(this.batches[0]?.baseOffset ?? this.end, this.highWatermark)
   }
 
   /** The log as if nothing had been deleted from its front. */

@@ -1,0 +1,26 @@
+/** What random sequences have found to be different once, as small sequences that are played in every run. */
+import type { Command } from './commands.ts'
+
+const batch = { adds: true, sequence: 'next', bytes: 3, damage: 'none' } as const
+const open = { op: 'Produce', by: { id: 0, age: 0 }, partitions: [0], records: 3, ...batch } as const
+const plain = { op: 'Produce', by: null, partitions: [0], records: 2, ...batch } as const
+const stable = { op: 'ListOffsets', partitions: [0], isolationLevel: 1, timestamp: -1 } as const
+const commit = { op: 'EndTxn', by: { id: 0, age: 0 }, commit: true } as const
+const deleteTo = (offset: number): Command => ({ op: 'DeleteRecords', partition: 0, offset })
+const readFrom = (back: number): Command => ({
+  op: 'Fetch',
+  partitions: [0],
+  back,
+  maxBytes: 1_000_000,
+  partitionMaxBytes: 1_000_000,
+  isHeld: false,
+})
+
+export const found: Readonly<Record<string, readonly Command[]>> = {
+  'The last stable offset lies before the start of a log that begins within a batch of an open transaction': [
+    ...[open, deleteTo(2), stable, readFrom(0), readFrom(-2)],
+    // Then the log begins with the next batch, within that one, and at its end.
+    ...[plain, stable, deleteTo(3), stable, readFrom(0), deleteTo(4), stable, deleteTo(-1), stable],
+    ...[plain, stable, readFrom(-1), commit, stable],
+  ],
+}
