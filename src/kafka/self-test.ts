@@ -21,7 +21,6 @@ const pinned: Readonly<Record<string, string>> = {
   'src/network/connectionStatus.js': 'a0464f790cd648400dd655a133ea6bf86d21affeb86bc959aec867d2e97ff63f',
   'src/network/requestQueue': '2908fc63651c2cef7edabe973fdc998a7754d42932c6a76fe6d9d042731aa1cf',
   'src/network/socket.js': '9922c37e8a4d9e6b040e3bf8d6d74ca9f4c39c3c875deadc0f9dc5052e714ebe',
-  'src/network/socketFactory.js': '1493fc580263350fdbe75fa633b6df70f39d4b11d0520b45243cb1df45168577',
   'src/protocol/decoder.js': '83c43fac8d6b8ef2dcf0dfe8bc4494e84c2c94d2b59fbe41a670505a5fcba41b',
   'src/protocol/encoder.js': '9977889e184a9e910e4f6098c36ec6a0ca36c183aa6ead0f24191b6aa1c9a777',
   'src/protocol/error.js': '8911e3226a8aebddc2fffe2b2504379f966b804995dd911713c8c495c3673188',

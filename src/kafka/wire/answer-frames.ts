@@ -2,9 +2,10 @@
  * Cuts the bytes that a broker sends into answers.
  *
  * An answer is its length (int32), a correlation id (int32) and a payload. Invariants:
- *   1. Every byte is copied at most once, however many chunks an answer comes in, and into a buffer of its final size. (kafkajs
- *      is as fast, but keeps all chunks until it joins them: twice the memory, for answers of tens of megabytes.)
- *   2. An answer within one chunk is a view over that chunk; any other has a buffer of its own.
+ *   1. The bytes of a large answer are read into its own buffer, of its final size, by the kernel: nothing is copied, and nothing
+ *      is allocated but that buffer. (V8 counts what lies outside its heap too: 64 KB for each read, as sockets take it, made it
+ *      mark the whole heap several times a second.)
+ *   2. An answer is the receiver's: its bytes are never written to again.
  *   3. A length that no answer has is refused at once, so that a peer that is not Kafka is told apart from a slow one.
  */
 
@@ -12,6 +13,8 @@
 export const maxAnswerBytes = 256 * 1024 * 1024
 
 const lengthBytes = 4
+/** Small answers come together, so that one read brings many. */
+const arrivalBytes = 16 * 1024
 
 export type AnswerHandler = (correlationId: number, payload: Buffer) => void
 
@@ -25,9 +28,10 @@ export class FrameLengthError extends Error {
 
 export class AnswerFrames {
   private readonly onAnswer: AnswerHandler
-  /** The length that has begun but not ended, if any. */
-  private readonly length = Buffer.alloc(lengthBytes)
-  private lengthFilled = 0
+  /** Where bytes are read to while no answer has begun. */
+  private readonly arrivals = Buffer.allocUnsafeSlow(arrivalBytes)
+  /** The bytes of a length that was cut off, which stand at the start of `arrivals`. */
+  private arrived = 0
   /** The answer that has begun but not ended, if any. */
   private answer: Buffer | null = null
   private answerFilled = 0
@@ -36,44 +40,49 @@ export class AnswerFrames {
     this.onAnswer = onAnswer
   }
 
-  /** Takes the next bytes from the socket. The chunk must not be changed afterwards. */
+  /** Where the next bytes from the socket belong; never empty. */
+  target(): Buffer {
+    return this.answer === null
+      ? this.arrivals.subarray(this.arrived)
+      : this.answer.subarray(this.answerFilled)
+  }
+
+  /** Takes `count` bytes that were put at the start of `target()`. Throws FrameLengthError. */
+  filled(count: number): void {
+    if (this.answer === null) this.read(this.arrived + count)
+    else this.answerFilled += count
+    this.deliverIfWhole()
+  }
+
+  /** Takes bytes from elsewhere, by copying them. Throws FrameLengthError. */
   push(chunk: Buffer): void {
+    for (let position = 0; position < chunk.length; ) {
+      const taken = chunk.copy(this.target(), 0, position)
+      position += taken
+      this.filled(taken)
+    }
+  }
+
+  /** Reads the first `end` bytes of `arrivals`: whole answers, and perhaps the beginning of one. */
+  private read(end: number): void {
+    const bytes = this.arrivals
     let position = 0
-    while (position < chunk.length) {
-      position = this.answer === null ? this.begin(chunk, position) : this.fill(this.answer, chunk, position)
+    while (end - position >= lengthBytes) {
+      const size = bytes.readInt32BE(position)
+      if (size < 4 || size > maxAnswerBytes) throw new FrameLengthError(size)
+      position += lengthBytes
+      this.answer = Buffer.allocUnsafe(size)
+      this.answerFilled = bytes.copy(this.answer, 0, position, Math.min(end, position + size))
+      position += this.answerFilled
+      if (position < end) this.deliverIfWhole()
     }
+    this.arrived = this.answer === null ? bytes.copy(bytes, 0, position, end) : 0
   }
 
-  /** Reads a length and, if the chunk holds it whole, the answer. Returns the position after what was taken. */
-  private begin(chunk: Buffer, position: number): number {
-    const missing = lengthBytes - this.lengthFilled
-    const taken = chunk.copy(this.length, this.lengthFilled, position, position + missing)
-    this.lengthFilled += taken
-    if (this.lengthFilled < lengthBytes) return position + taken
-    this.lengthFilled = 0
-    const size = this.length.readInt32BE(0)
-    if (size < 4 || size > maxAnswerBytes) throw new FrameLengthError(size)
-    const start = position + taken
-    if (chunk.length - start >= size) {
-      this.deliver(chunk.subarray(start, start + size))
-      return start + size
-    }
-    this.answer = Buffer.allocUnsafeSlow(size)
-    this.answerFilled = 0
-    return start
-  }
-
-  private fill(answer: Buffer, chunk: Buffer, position: number): number {
-    const taken = chunk.copy(answer, this.answerFilled, position)
-    this.answerFilled += taken
-    if (this.answerFilled === answer.length) {
-      this.answer = null
-      this.deliver(answer)
-    }
-    return position + taken
-  }
-
-  private deliver(answer: Buffer): void {
+  private deliverIfWhole(): void {
+    const answer = this.answer
+    if (answer === null || this.answerFilled < answer.length) return
+    this.answer = null
     this.onAnswer(answer.readInt32BE(0), answer.subarray(4))
   }
 }

@@ -11,12 +11,12 @@
  *      answer, and every 100 ms for time-outs; both are switched off.
  */
 import { getSystemErrorMap } from 'node:util'
-import type { ISocketFactory } from 'kafkajs'
 import Broker from 'kafkajs/src/broker/index.js'
 import Connection, { type KafkajsLogger } from 'kafkajs/src/network/connection.js'
 import { CodedError, type ErrorCode } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { AnswerFrames } from './answer-frames.ts'
+import { socketsInto } from './sockets.ts'
 
 export interface BrokerAddress {
   readonly host: string
@@ -29,7 +29,6 @@ export interface BrokerConnectionOptions {
   readonly ssl: object | null
   readonly sasl: object | null
   readonly connectionTimeoutMs: number
-  readonly socketFactory: ISocketFactory
   readonly logger: KafkajsLogger
   readonly clock: Clock
   /** Called once, after the connection was lost. */
@@ -70,12 +69,11 @@ export class BrokerConnection extends Connection {
   private readonly whenDrained: (() => void)[] = []
 
   constructor(options: BrokerConnectionOptions) {
-    const { address, clientId, ssl, sasl, logger, socketFactory } = options
+    const { address, clientId, ssl, sasl, logger } = options
     super({
       host: address.host,
       port: address.port,
       logger,
-      socketFactory,
       clientId,
       ssl,
       sasl,
@@ -86,6 +84,10 @@ export class BrokerConnection extends Connection {
     this.options = options
     this.clientIdBytes = Buffer.from(clientId)
     this.frames = new AnswerFrames((correlationId, payload) => this.receive(correlationId, payload))
+    this.socketFactory = socketsInto({
+      target: () => this.frames.target(),
+      filled: (count) => this.take(() => this.frames.filled(count)),
+    })
     this.lastUsedAt = options.clock.monotonic()
     const queue = this.requestQueue
     const schedule = queue.scheduleCheckPendingRequests.bind(queue)
@@ -194,10 +196,15 @@ export class BrokerConnection extends Connection {
     return connecting
   }
 
+  /** For kafkajs, which has the bytes of a TLS socket. */
   override processData(chunk: Buffer): void {
+    this.take(() => this.frames.push(chunk))
+  }
+
+  private take(read: () => void): void {
     if (this.lostBecause !== null) return
     try {
-      this.frames.push(chunk)
+      read()
     } catch (error) {
       const detail = `What the broker sent is not Kafka's protocol: ${errorText(error)}.`
       const hint = 'Check the port, and whether the listener speaks TLS.'

@@ -7,8 +7,7 @@
  *   - 'bootstrap' is the next of the bootstrap servers, and after them any broker whose address is known.
  */
 import type { ConnectionOptions } from 'node:tls'
-import type { ISocketFactory, SASLOptions } from 'kafkajs'
-import createSocketFactory from 'kafkajs/src/network/socketFactory.js'
+import type { SASLOptions } from 'kafkajs'
 import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -29,7 +28,6 @@ export interface KafkajsWireOptions {
   readonly clock: Clock
   /** How long TCP, TLS and authentication may take together. Default 5000. */
   readonly connectionTimeoutMs?: number
-  readonly socketFactory?: ISocketFactory
 }
 
 /**
@@ -66,7 +64,6 @@ class KafkajsWire implements Wire {
       sasl: options.sasl === undefined ? null : { ...options.sasl },
       ssl: options.ssl === undefined || options.ssl === false ? null : tlsOptions(options.ssl),
       connectionTimeoutMs: options.connectionTimeoutMs ?? 5000,
-      socketFactory: options.socketFactory ?? createSocketFactory(),
       logger: kafkajsLog(log),
     }
   }

@@ -54,13 +54,6 @@ declare module 'kafkajs/src/protocol/requests/index.js' {
   export default protocol
 }
 
-declare module 'kafkajs/src/network/socketFactory.js' {
-  import type { ISocketFactory } from 'kafkajs'
-
-  const createSocketFactory: () => ISocketFactory
-  export default createSocketFactory
-}
-
 declare module 'kafkajs/src/network/connection.js' {
   import type { Socket } from 'node:net'
   import type { ISocketFactory } from 'kafkajs'
@@ -76,7 +69,6 @@ declare module 'kafkajs/src/network/connection.js' {
     host: string
     port: number
     logger: KafkajsLogger
-    socketFactory: ISocketFactory
     clientId: string
     ssl: object | null
     sasl: object | null
@@ -93,6 +85,8 @@ declare module 'kafkajs/src/network/connection.js' {
     readonly sasl: object | null
     readonly connectionTimeout: number
     readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number } | undefined>> | null
+    /** Asked for a socket by `connect`. */
+    socketFactory: ISocketFactory
     readonly socket: Socket | undefined
     /** Milliseconds, as a 64-bit number; 0 if sessions do not end. */
     readonly sessionLifetime: { toString(): string }
