@@ -9,7 +9,6 @@ import { systemRandom } from '../system/random.ts'
 import { stateFiles } from '../system/state-files.ts'
 import { workerThreads } from '../system/worker-threads.ts'
 import type { Config } from './config/index.ts'
-import { openStreamThread } from './stream-thread.ts'
 import type { WorkerData } from './stream-thread-worker.ts'
 
 /** The main job, in one stream thread or in several. */
@@ -60,6 +59,8 @@ async function openInThisThread(
   slot: StateDirectory,
   log: Log,
 ): Promise<Processor> {
+  // Where there are several threads, this one need not wait for what it would not use.
+  const { openStreamThread } = await import('./stream-thread.ts')
   const { streams, close } = await openStreamThread(config, slot.member(0), log, observer)
   return {
     run: () => streams.run(),
