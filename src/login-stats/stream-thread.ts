@@ -44,6 +44,7 @@ export async function openStreamThread(
     tasks: {
       commitIntervalMs: config.commitIntervalMs,
       transactionTimeoutMs,
+      transactionScope: config.transactionScope,
       maxStreamTimeLeadMs: config.maxClockSkewMs,
       streamTimeFollowsWallClock: config.rollingClock === 'wall',
       maxUncommittedBytes,

@@ -23,3 +23,4 @@ export type {
   SourcePosition,
 } from './topology/processor.ts'
 export { describe, type Topology, TopologyBuilder } from './topology/topology.ts'
+export type { TransactionScope } from './transactions/transactions.ts'

@@ -59,7 +59,7 @@ async function allRestored(instance: Instance): Promise<void> {
 faultRounds(
   'kill -9 at random under load, 2-3 instances',
   `${killsPerRound} kills, each restarted at once`,
-  { taste: 1, short: 1, long: 100 / killsPerRound },
+  { taste: 1, short: 1, long: 100 / killsPerRound, bothScopes: true },
   (round) => killAtRandom(round, settings),
 )
 
@@ -115,13 +115,13 @@ for (const { stage, task, takeOverSteps } of stages) {
   faultRounds(
     'kill -9 at each numbered point of section 2',
     `the steps of a commit of the ${stage}`,
-    { taste: task === '1_' ? 1 : 0, short: 1, long: 20 },
+    { taste: task === '1_' ? 1 : 0, short: 1, long: 20, bothScopes: true },
     (round) => killAtSteps(round, task, commitSteps),
   )
   faultRounds(
     'kill -9 at each numbered point of section 2',
     `the steps of a take-over of the ${stage}, after a kill in a commit`,
-    { short: 1, long: 20 },
+    { short: 1, long: 20, bothScopes: true },
     // What there is to take over was left behind by a death in a commit.
     (round) =>
       killAtSteps(

@@ -18,7 +18,7 @@ afterEach(() => UnderLoad.close())
 faultRounds(
   row,
   'stopped at a step of a commit or a take-over',
-  { taste: 1, short: 1, long: 20 },
+  { taste: 1, short: 1, long: 20, bothScopes: true },
   (round) => {
     const stage = round.random.below(2)
     // A task without a store has no steps 4 and 5.
@@ -35,7 +35,7 @@ faultRounds(
   },
 )
 
-faultRounds(row, 'stopped at a random moment', { short: 1, long: 20 }, (round) =>
+faultRounds(row, 'stopped at a random moment', { short: 1, long: 20, bothScopes: true }, (round) =>
   zombieRound(round, {}, async (zombie, other) => {
     await haveTasks([zombie, other], taskCount)
     await systemClock.sleep(2000 * round.random.next())

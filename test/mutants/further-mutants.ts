@@ -2,7 +2,6 @@
 import type { Mutant } from './mutant.ts'
 import { committedStateBeforeFencing, oftenPurged, withoutCachedStates } from './shared-edits.ts'
 
-const commit = 'src/streams/task/commit.ts'
 const takeOver = 'src/streams/task/take-over.ts'
 const streamTask = 'src/streams/task/stream-task.ts'
 const partitionGroup = 'src/streams/task/partition-group.ts'
@@ -21,10 +20,10 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'unknown-is-committed',
     says: 'a commit whose answer was lost is taken for done',
-    seeds: [157],
+    seeds: [68],
     edits: [
       {
-        file: commit,
+        file: 'src/streams/transactions/run-transaction.ts',
         original: '  await producer.commit()\n',
         mutated: `  await producer.commit().catch((error) => {
     if (error.code !== 'OUTCOME_UNKNOWN') throw error
@@ -36,7 +35,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'unknown-is-aborted',
     says: 'after a commit whose answer was lost, the input is read again from the last offset that was known to be committed',
-    seeds: [12],
+    seeds: [83],
     edits: [
       {
         file: partitionGroup,
@@ -55,6 +54,7 @@ export const furtherMutants: readonly Mutant[] = [
     name: 'offsets-not-stable',
     says: 'the committed offset is read before the old owner is fenced, whether or not a transaction is pending on it',
     seeds: [3],
+    failsCalm: true,
     edits: [
       ...committedStateBeforeFencing,
       {
@@ -67,7 +67,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'fetched-is-committed',
     says: 'what was fetched is committed, whether or not it has been processed',
-    seeds: [6],
+    seeds: [40],
     edits: [
       {
         file: partitionGroup,
@@ -109,7 +109,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'overlay-dropped-before-the-write',
     says: 'the frozen overlay is dropped when the write of the store begins, not when it has ended',
-    seeds: [234],
+    seeds: [40],
     edits: [
       withoutCachedStates,
       {
@@ -127,19 +127,19 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'combiner-kept-after-abort',
     says: 'what the first stage has folded and collected for a lost transaction is sent again with the next',
-    seeds: [96],
+    seeds: [18],
     edits: [
       {
         file: streamTask,
-        original: '    this.#work = { producer, collector, graph }\n',
+        original: '    this.#work = { transactions, collector, graph }\n',
         mutated: `    if (this.#store === null) this.#kept ??= { collector, graph }
-    this.#work = { producer, collector, graph, ...this.#kept }
+    this.#work = { transactions, collector, graph, ...this.#kept }
 `,
       },
       {
         file: streamTask,
         original: '  #work: Work | null = null\n',
-        mutated: "  #work: Work | null = null\n  #kept: Omit<Work, 'producer'> | null = null\n",
+        mutated: "  #work: Work | null = null\n  #kept: Omit<Work, 'transactions'> | null = null\n",
       },
     ],
   },
@@ -220,7 +220,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'empty-answer-ends-restore',
     says: 'a restore ends at the first answer without records',
-    seeds: [15],
+    seeds: [11],
     failsCalm: true,
     edits: [
       {
@@ -234,7 +234,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'store-trusted-after-power-loss',
     says: 'a store is trusted although the machine went down under it',
-    seeds: [54],
+    seeds: [294],
     edits: [
       {
         file: 'src/streams/store/store-opening.ts',

@@ -1,9 +1,11 @@
 /** The planted faults that section 5 of EXACTLY-ONCE lists. */
 import type { Mutant } from './mutant.ts'
-import { committedStateBeforeFencing } from './shared-edits.ts'
+import { committedStateBeforeFencing, offsetsWithoutGeneration } from './shared-edits.ts'
 
 const commit = 'src/streams/task/commit.ts'
-const streamTask = 'src/streams/task/stream-task.ts'
+const runTransaction = 'src/streams/transactions/run-transaction.ts'
+const transactionsOfTasks = 'src/streams/transactions/transactions-of-tasks.ts'
+const transactionsOfThread = 'src/streams/transactions/transactions-of-thread.ts'
 const partitionGroup = 'src/streams/task/partition-group.ts'
 const taskStore = 'src/streams/store/task-store.ts'
 const producer = 'src/kafka/transactional-producer.ts'
@@ -13,22 +15,47 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'store-before-commit',
     says: 'the store is written before the transaction is committed',
-    seeds: [52],
+    seeds: [105],
     edits: [
       {
         file: commit,
-        original: `  await producer.commit()
-  observer.commitStep?.(taskId, 4)
+        original: `    passed: (step) => observer.commitStep?.(taskId, step),
+  })
   // 5.
   const changelogEnd = ends.at(-1)
   if (store !== null && changelogEnd !== undefined) await store.commitFrozen(changelogEnd, frozen.meta)
   observer.commitStep?.(taskId, 5)
 `,
-        mutated: `  const changelogEnd = ends.at(-1)
-  if (store !== null && changelogEnd !== undefined) await store.commitFrozen(changelogEnd, frozen.meta)
-  observer.commitStep?.(taskId, 5)
+        mutated: `    passed: (step) => observer.commitStep?.(taskId, step === 4 ? 5 : step),
+    write: async (ends) => {
+      const changelogEnd = ends.at(-1)
+      if (store !== null && changelogEnd !== undefined) await store.commitFrozen(changelogEnd, frozen.meta)
+      observer.commitStep?.(taskId, 4)
+    },
+  })
+`,
+      },
+      {
+        file: runTransaction,
+        original: `  await producer.commit()
+  passed(4)
+  let from = 0
+  return parts.map(({ outgoing }) => {
+    const own = ends.slice(from, from + outgoing.length)
+    from += outgoing.length
+    return own
+  })
+`,
+        mutated: `  let from = 0
+  const all = parts.map(({ outgoing }) => {
+    const own = ends.slice(from, from + outgoing.length)
+    from += outgoing.length
+    return own
+  })
+  for (const [index, part] of parts.entries()) await part.write(all[index])
   await producer.commit()
-  observer.commitStep?.(taskId, 4)
+  passed(4)
+  return all
 `,
       },
     ],
@@ -36,26 +63,31 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'no-fencing',
     says: 'each life of a member has a transactional id of its own, and offsets are committed without generation',
-    seeds: [1],
+    seeds: [15],
     failsCalm: true,
     edits: [
       {
-        file: streamTask,
+        file: transactionsOfTasks,
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a source.
-        original: '`${topology.applicationId}-${this.id}`)',
-        mutated:
-          // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a source.
-          '`${topology.applicationId}-${this.id}-${this.#environment.member.identity().memberId}`)',
+        original: '`${this.#applicationId}-${taskId}`)',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a source.
+        mutated: '`${this.#applicationId}-${taskId}-${member.identity().memberId}`)',
       },
       {
-        file: commit,
-        original: 'producer.sendOffsets(member.identity(), frozen.offsets)',
-        mutated: `producer.sendOffsets(
-    { groupId: member.identity().groupId, generationId: -1, memberId: '', instanceId: null },
-    frozen.offsets,
-  )`,
+        file: transactionsOfThread,
+        original: 'fencedProducer(this.#options, this.#transactionalId)',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a source.
+        mutated:
+          'fencedProducer(this.#options, `${this.#transactionalId}-${this.#options.member.identity().memberId}`)',
       },
+      offsetsWithoutGeneration,
     ],
+  },
+  {
+    name: 'no-generation',
+    says: 'offsets are committed without generation, which is what fences the owner before where a thread commits for its tasks',
+    seeds: [841],
+    edits: [offsetsWithoutGeneration],
   },
   {
     name: 'no-rewind',
@@ -78,7 +110,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'offsets-before-the-transaction',
     says: 'the offsets are committed by themselves, before the transaction ends',
-    seeds: [1],
+    seeds: [5],
     failsCalm: true,
     edits: [
       {
@@ -117,7 +149,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'offsets-after-the-transaction',
     says: 'the offsets are committed by themselves, after the transaction has ended',
-    seeds: [1],
+    seeds: [3],
     edits: [
       {
         file: producer,
@@ -167,7 +199,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'restore-to-last-stable',
     says: 'the store is restored before the old owner is fenced, up to the last stable offset',
-    seeds: [38],
+    seeds: [111],
     failsCalm: true,
     edits: [
       ...committedStateBeforeFencing,

@@ -21,8 +21,8 @@ export const oftenPurged: Edit = {
 export const committedStateBeforeFencing: readonly Edit[] = [
   {
     file: streamTask,
-    original: 'const producer = await fenceOldOwner(',
-    mutated: 'const committed = await this.#committedState()\n    const producer = await fenceOldOwner(',
+    original: 'const transactions = await all.open(',
+    mutated: 'const committed = await this.#committedState()\n    const transactions = await all.open(',
   },
   {
     file: streamTask,
@@ -30,3 +30,12 @@ export const committedStateBeforeFencing: readonly Edit[] = [
     mutated: '',
   },
 ]
+
+export const offsetsWithoutGeneration: Edit = {
+  file: 'src/streams/transactions/run-transaction.ts',
+  original: 'producer.sendOffsets(member.identity(), offsets)',
+  mutated: `producer.sendOffsets(
+    { groupId: member.identity().groupId, generationId: -1, memberId: '', instanceId: null },
+    offsets,
+  )`,
+}

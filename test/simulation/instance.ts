@@ -9,6 +9,7 @@ import {
   Streams,
   type StreamsOptions,
   type Topology,
+  type TransactionScope,
 } from '../../src/streams/index.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { Machine } from './machine.ts'
@@ -41,6 +42,8 @@ export class Instance {
   streams: Streams | null = null
   /** Whether its disk has been full since the process started. */
   wasFull = false
+  /** Of the life that goes on. */
+  transactionScope: TransactionScope = 'task'
   #starts = 0
   readonly #parts: InstanceParts
 
@@ -61,6 +64,8 @@ export class Instance {
       () => this.machine.skewMs,
     )
     this.process = process
+    const { transactionScopes } = this.#parts.plan
+    this.transactionScope = transactionScopes[this.#starts % transactionScopes.length] ?? 'task'
     this.wasFull = this.machine.disk.isFull
     this.#parts.network.note('start', process.name)
     this.#run(process).then(
@@ -135,6 +140,7 @@ export class Instance {
       tasks: {
         commitIntervalMs: plan.commitIntervalMs,
         transactionTimeoutMs: plan.transactionTimeoutMs,
+        transactionScope: this.transactionScope,
         maxStreamTimeLeadMs,
         streamTimeFollowsWallClock: plan.followsWallClock,
         maxUncommittedBytes: plan.maxUncommittedBytes,

@@ -1,4 +1,5 @@
 /** What a seed decides before anything runs: the shape of the application, and how likely each fault is. */
+import type { TransactionScope } from '../../src/streams/index.ts'
 import type { SeededRandom } from './random.ts'
 
 export interface Plan {
@@ -20,6 +21,8 @@ export interface Plan {
   readonly commitIntervalMs: number
   readonly purgeIntervalMs: number
   readonly transactionTimeoutMs: number
+  /** Of an instance's first life, its second, and so on, over and over: a group may have members of both. */
+  readonly transactionScopes: readonly TransactionScope[]
   readonly sessionTimeoutMs: number
   readonly maxUncommittedBytes: number
   readonly maxMessageBytes: number
@@ -203,6 +206,7 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     purgeIntervalMs: random.pick([30_000, 1000, 100, 100]),
     standbyReplicas: random.pick([0, 0, 1, 2]),
     acceptableLag: random.pick([10_000, 10, 0]),
+    transactionScopes: random.pick([['task'], ['thread'], ['task', 'thread']] as const),
   }
 }
 

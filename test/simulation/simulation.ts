@@ -60,8 +60,11 @@ export interface Outcome {
 const appId = 'sim'
 const topics = { input: 'logins', output: 'table', dlq: 'dead-letters', enriched: 'enriched' }
 const maxClockSkewMs = 300_000
-/** A dead member is waited for, a transaction times out, a join goes round: each at most once or twice. */
-const catchUpLimitMs = 120_000
+/**
+ * A dead member is waited for, a transaction times out, a join goes round: each at most once or twice. But where markers take longer
+ * than any call may last, two commits of three fail.
+ */
+const catchUpLimitMs = 300_000
 const latestStartMs = 300
 const lookEveryMs = 100
 const wrongLimitMs = 15_000
@@ -180,7 +183,11 @@ class Simulation {
       note,
     })
     for (const { disk } of this.#machines) disk.onOperation = (process) => this.#faults.atCall(process)
-    this.#takeOvers = new TakeOverCheck(this.#broker.transactions, appId)
+    this.#takeOvers = new TakeOverCheck({
+      transactions: this.#broker.transactions,
+      groups: this.#broker.groups,
+      topology: parts.topology,
+    })
     this.#oracle = {
       broker: this.#broker,
       appId,
@@ -361,7 +368,8 @@ class Simulation {
     return {
       takeOverStep: (task, step) => {
         note('step', process.name, task, 'take-over', step)
-        const problem = this.#takeOvers.step(process.name, task, step)
+        const scope = this.#instances.find((instance) => instance.process === process)?.transactionScope
+        const problem = scope === undefined ? null : this.#takeOvers.step(process.name, task, step, scope)
         if (problem !== null) this.#fail(problem)
         this.#faults.atStep(process)
       },

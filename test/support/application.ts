@@ -11,6 +11,7 @@ import { systemRandom } from '../../src/system/random.ts'
 import { type KafkaReader, openReader, type VerifyReport, verify } from '../../src/verify/index.ts'
 import { bootstrapServers, uniquePrefix } from './broker.ts'
 import { Instance } from './instance.ts'
+import { defaultScope } from './transaction-scope.ts'
 import { WrongCounts } from './wrong-counts.ts'
 
 /** Records of one producing transaction. */
@@ -41,6 +42,7 @@ export class Application {
       STATE_DIR: this.stateDir,
       // Tests of several threads say so.
       STREAM_THREADS: '1',
+      TRANSACTION_SCOPE: defaultScope(),
       ...settings,
     }
     this.config = loadConfig(this.environment)

@@ -3,10 +3,14 @@
  * the column decides: `taste` in `npm test`, `short` in `npm run faults`, `long` in `npm run faults -- --long`. A round draws
  * all that is random from its seed, which a failure names and FAULT_SEED repeats. Rounds of the long column are kept as lines
  * of a file; those that stand there as passed are not run again.
+ *
+ * In the long column, every other round has one transaction per task instead of one per thread; in the others, cases that say so
+ * run their rounds in both ways.
  */
 
 import { describe, expect, test } from 'vitest'
 import { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
+import type { TransactionScope } from '../../src/streams/index.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { systemRandom } from '../../src/system/random.ts'
 import {
@@ -17,6 +21,7 @@ import {
   passedRounds,
   revision,
 } from './fault-results.ts'
+import { setDefaultScope } from './transaction-scope.ts'
 import { WrongCounts } from './wrong-counts.ts'
 
 export interface Rounds {
@@ -26,6 +31,8 @@ export interface Rounds {
   readonly short: number
   /** In `npm run faults -- --long`. */
   readonly long: number
+  /** Each round of `taste` and `short` runs with one transaction per thread, and once more with one per task. */
+  readonly bothScopes?: true
   /** For one round. */
   readonly timeoutMs?: number
 }
@@ -71,7 +78,8 @@ export function faultRounds(
   const numbers = Array.from({ length: rounds[column] ?? 0 }, (_, index) => index + 1)
   const open = numbers.filter((number) => !passed.has(number))
   const timeoutMs = rounds.timeoutMs ?? defaultTimeoutMs
-  const runRound = async (number: number): Promise<void> => {
+  const runRound = async (number: number, scope: TransactionScope): Promise<void> => {
+    setDefaultScope(scope)
     const seed = fixedSeed === undefined ? new Xoshiro128(seedOfNow()).uint32() : Number(fixedSeed)
     const start = systemClock.monotonic()
     const finish = (outcome: Outcome): void => {
@@ -91,10 +99,20 @@ export function faultRounds(
     }
   }
   describe.skipIf(open.length === 0)(row, () => {
-    test.each(open)(`${faultCase}, round %i`, runRound, timeoutMs)
+    test.each(open.flatMap((number) => scopesOf(number, rounds)))(
+      `${faultCase}, round %i, one transaction per %s`,
+      runRound,
+      timeoutMs,
+    )
   })
   // A file without tests is an error for vitest.
   if (open.length === 0) test.skip(`${row}: ${faultCase}: ${noOpenRound}`, () => expect.unreachable())
+}
+
+function scopesOf(number: number, { bothScopes }: Rounds): [number, TransactionScope][] {
+  if (column === 'long') return [[number, number % 2 === 1 ? 'thread' : 'task']]
+  const scopes: TransactionScope[] = bothScopes === true ? ['thread', 'task'] : ['thread']
+  return scopes.map((scope) => [number, scope])
 }
 
 /** In the name of what stands for a case that has nothing to run in the column. */

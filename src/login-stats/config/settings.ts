@@ -234,6 +234,13 @@ export const settings = {
     description: 'Upper bound of the time between commits; when caught up they come earlier.',
     value: integer(1, 60_000),
   },
+  transactionScope: {
+    variable: 'TRANSACTION_SCOPE',
+    default: 'thread',
+    description:
+      'thread: the tasks of a thread commit together, which costs less; task: each alone, so that who takes tasks over from a dead instance need not wait for its transaction.',
+    value: choice(['thread', 'task'] as const),
+  },
   standbyReplicas: {
     variable: 'STANDBY_REPLICAS',
     default: '0',

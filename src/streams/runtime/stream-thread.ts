@@ -259,6 +259,7 @@ export class StreamThread {
     await this.#member.close(leaveGroup)
     await this.#tasks.closeAll(manner)
     await this.#standbys.closeAll()
+    this.#environment.transactions.close()
     await this.#inputs.close()
   }
 }

@@ -10,6 +10,9 @@ import { defaultPlanSettings } from '../rebalance/plan-types.ts'
 import type { TaskEnvironment, TaskSettings } from '../task/task-environment.ts'
 import type { TaskState } from '../task/task-state.ts'
 import { sourceTopics, type Topology } from '../topology/topology.ts'
+import type { Transactions } from '../transactions/transactions.ts'
+import { TransactionsOfTasks } from '../transactions/transactions-of-tasks.ts'
+import { TransactionsOfThread } from '../transactions/transactions-of-thread.ts'
 import type { EngineObserver } from './engine-observer.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import { purgeRepartitionTopics } from './repartition-purge.ts'
@@ -193,11 +196,13 @@ export class Streams {
     const { topology, kafka, clock, log, databases, bootId, maxStallMs, localState, tasks, observer } =
       this.#options
     const { clusterId, catalog, survey, fingerprint } = parts
+    const member = this.#joinableMember(catalog, fingerprint)
     return {
       topology,
       kafka,
-      member: this.#joinableMember(catalog, fingerprint),
+      member,
       inputs: kafka.fetcher(),
+      transactions: this.#transactions(member),
       clock,
       log,
       databases,
@@ -217,6 +222,16 @@ export class Streams {
         return survey.counted(input)
       },
     }
+  }
+
+  #transactions(member: GroupMember): Transactions {
+    const { kafka, clock, topology, tasks, localState } = this.#options
+    const { transactionTimeoutMs, transactionScope } = tasks
+    const { applicationId } = topology
+    const options = { kafka, member, transactionTimeoutMs }
+    if (transactionScope === 'task') return new TransactionsOfTasks(options, { clock, applicationId })
+    const transactionalId = `${applicationId}-thread-${localState.instanceId}`
+    return new TransactionsOfThread(options, { clock, transactionalId })
   }
 
   #joinableMember(catalog: TopicCatalog, fingerprint: Fingerprint): GroupMember {

@@ -105,15 +105,30 @@ export class TaskManager {
   /** Starts the commits and punctuations that are due. */
   startDueOperations(): void {
     const now = this.#environment.clock.monotonic()
-    for (const managed of this.#tasks.values()) {
-      if (managed.failure !== null || managed.operation !== null || managed.task.state !== 'running') continue
-      if (managed.task.wantsCommit) {
+    const idle = [...this.#tasks.values()].filter(
+      ({ failure, operation, task }) => failure === null && operation === null && task.state === 'running',
+    )
+    const isCaughtUp = this.#areCaughtUp()
+    const urgencies = idle.map(({ task }) => task.commitUrgency(isCaughtUp))
+    const allTogether = this.#environment.transactions.isShared && urgencies.includes('due')
+    for (const [index, managed] of idle.entries()) {
+      const urgency = urgencies[index]
+      if (urgency === 'due' || (allTogether && urgency === 'welcome')) {
         this.#start(managed, 'commit', () => managed.task.commit())
       } else if (now - managed.punctuatedAt >= punctuateIntervalMs) {
         managed.punctuatedAt = now
         this.#start(managed, 'punctuate', () => managed.task.punctuate())
       }
     }
+  }
+
+  /** Whether no running task has anything left to process. */
+  #areCaughtUp(): boolean {
+    let areCaughtUp = true
+    for (const { task } of this.#tasks.values()) {
+      if (task.state === 'running' && !task.isCaughtUp) areCaughtUp = false
+    }
+    return areCaughtUp
   }
 
   #start(managed: ManagedTask, name: string, run: () => Promise<void>): Promise<void> {

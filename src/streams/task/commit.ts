@@ -1,7 +1,8 @@
-import type { ConsumerOffset, GroupMember, Outgoing, TransactionalProducer } from '../../ports/kafka.ts'
+import type { ConsumerOffset, Outgoing } from '../../ports/kafka.ts'
 import type { EngineObserver } from '../runtime/engine-observer.ts'
 import type { TaskStore } from '../store/task-store.ts'
 import type { CommitMeta } from '../store/types.ts'
+import type { TaskTransactions } from '../transactions/transactions.ts'
 
 /**
  * A commit, in five steps:
@@ -9,7 +10,7 @@ import type { CommitMeta } from '../store/types.ts'
  *   1. Freeze: processors flush, the overlay and the collected records are set aside; what is processed from now on
  *      belongs to the next commit.
  *   2. Send outputs, changelog (last value per key) and one changelog meta record; wait for every acknowledgement; note
- *      where the changelog ends.
+ *      where the changelog ends. With 3 and 4 perhaps for all tasks of the thread at once (`transactions/`).
  *   3. Commit the input offsets as part of the transaction, with the group's generation. Always, even if they have not
  *      moved: it proves that the task is still ours.
  *   4. End the transaction. From here on the commit is a fact.
@@ -31,24 +32,19 @@ export async function commitFrozen(
   frozen: FrozenCommit,
   parts: {
     readonly taskId: string
-    readonly producer: TransactionalProducer
-    readonly member: GroupMember
+    readonly transactions: TaskTransactions
     readonly store: TaskStore | null
     readonly observer: EngineObserver
   },
 ): Promise<void> {
-  const { taskId, producer, member, store, observer } = parts
+  const { taskId, transactions, store, observer } = parts
   observer.commitStep?.(taskId, 1)
-  // 2.
-  const outgoing = frozen.changelog === null ? frozen.outgoing : [...frozen.outgoing, frozen.changelog]
-  const ends = await producer.send(outgoing)
-  observer.commitStep?.(taskId, 2)
-  // 3.
-  await producer.sendOffsets(member.identity(), frozen.offsets)
-  observer.commitStep?.(taskId, 3)
-  // 4.
-  await producer.commit()
-  observer.commitStep?.(taskId, 4)
+  // 2. to 4.
+  const ends = await transactions.commit({
+    outgoing: frozen.changelog === null ? frozen.outgoing : [...frozen.outgoing, frozen.changelog],
+    offsets: frozen.offsets,
+    passed: (step) => observer.commitStep?.(taskId, step),
+  })
   // 5.
   const changelogEnd = ends.at(-1)
   if (store !== null && changelogEnd !== undefined) await store.commitFrozen(changelogEnd, frozen.meta)

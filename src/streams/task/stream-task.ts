@@ -1,11 +1,13 @@
 import { CodedError, coded } from '../../errors.ts'
-import type { FetchedRecords, TopicPartition, TransactionalProducer } from '../../ports/kafka.ts'
+import type { FetchedRecords, TopicPartition } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { dataRecordKey, encodeMeta, metaRecordKey } from '../changelog/changelog-record.ts'
 import type { TaskStore } from '../store/task-store.ts'
 import type { CommitMeta } from '../store/types.ts'
 import { formatTaskId, type TaskId } from '../topology/task-id.ts'
 import { type Subtopology, sourceTopics } from '../topology/topology.ts'
+import type { CommitPacing } from '../transactions/commit-pacing.ts'
+import type { TaskTransactions } from '../transactions/transactions.ts'
 import { commitFrozen, type FrozenCommit } from './commit.ts'
 import { encodeOffsetMetadata } from './offset-metadata.ts'
 import { PartitionGroup } from './partition-group.ts'
@@ -15,7 +17,6 @@ import {
   type CommittedState,
   committedStateOfStatefulTask,
   committedStateOfStatelessTask,
-  fenceOldOwner,
 } from './take-over.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 import { type TaskState, transition } from './task-state.ts'
@@ -28,9 +29,12 @@ const caughtUpIntervalMs = 5
 /** Records processed before the clock is looked at again. */
 const recordsPerSlice = 512
 
+/** `due`: now. `welcome`: there is something to commit, which can go along with others. */
+export type CommitUrgency = 'none' | 'welcome' | 'due'
+
 /** Everything that a commit takes with it and an abort drops. */
 interface Work {
-  readonly producer: TransactionalProducer
+  readonly transactions: TaskTransactions
   readonly collector: RecordCollector
   readonly graph: ProcessorGraph
 }
@@ -55,8 +59,8 @@ export class StreamTask {
   /** Something has been processed that the last commit did not take. */
   #hasNews = false
   #isPunctuating = false
-  #isCommitting = false
-  #lastCommitAt = 0
+  readonly #pacing: CommitPacing
+  #committedAt = 0
   #isCancelled = false
 
   /** `store`: open already, for the task has been a standby here; else null. */
@@ -77,6 +81,7 @@ export class StreamTask {
     this.#environment = environment
     this.#store = store
     this.#log = environment.log.child({ task: this.id })
+    this.#pacing = environment.transactions.pacingOf(this.id)
     this.inputs = subtopology.sources
       .filter(({ topic }) => id.partition < environment.catalog.partitionCount(topic))
       .map(({ topic }) => ({ topic, partition: id.partition }))
@@ -111,20 +116,20 @@ export class StreamTask {
   async takeOver(): Promise<void> {
     this.suspend()
     this.#refuseIfCancelled()
-    const { topology, observer } = this.#environment
+    const { transactions: all, observer } = this.#environment
     observer.takeOverStep?.(this.id, 1)
     // 2.
-    const producer = await fenceOldOwner(this.#environment, this.id, `${topology.applicationId}-${this.id}`)
+    const transactions = await all.open(this.id)
     observer.takeOverStep?.(this.id, 2)
     try {
       // 3. to 5.
       const committed = await this.#committedState()
       this.#refuseIfCancelled()
       // 6.
-      this.#begin(producer, committed)
+      this.#begin(transactions, committed)
       observer.takeOverStep?.(this.id, 6)
     } catch (error) {
-      producer.close()
+      transactions.close()
       throw error
     }
   }
@@ -162,9 +167,9 @@ export class StreamTask {
     )
   }
 
-  #begin(producer: TransactionalProducer, committed: CommittedState): void {
+  #begin(transactions: TaskTransactions, committed: CommittedState): void {
     const { catalog } = this.#environment
-    const collector = new RecordCollector((topic) => producer.appender(catalog.maxBatchBytes(topic)))
+    const collector = new RecordCollector((topic) => transactions.appender(catalog.maxBatchBytes(topic)))
     const graph = new ProcessorGraph({
       taskId: this.id,
       partition: this.partition,
@@ -177,8 +182,8 @@ export class StreamTask {
       counted: committed.meta?.counted ?? {},
       log: this.#log,
     })
-    this.#work = { producer, collector, graph }
-    this.#lastCommitAt = this.#environment.clock.monotonic()
+    this.#work = { transactions, collector, graph }
+    this.#committedAt = this.#environment.clock.monotonic()
     this.#group.start(committed.inputOffsets)
     this.#change('running')
   }
@@ -211,9 +216,8 @@ export class StreamTask {
 
   /** It is time for a commit, and none is under way. */
   #isCommitDue(): boolean {
-    if (this.#isCommitting || !this.#hasNews) return false
-    const { settings, clock } = this.#environment
-    return clock.monotonic() - this.#lastCommitAt >= settings.commitIntervalMs
+    if (this.#pacing.isCommitting || !this.#hasNews) return false
+    return this.#pacing.sinceLastMs >= this.#environment.settings.commitIntervalMs
   }
 
   /**
@@ -255,19 +259,23 @@ export class StreamTask {
     }
   }
 
-  /** Whether `commit` should be called now. */
-  get wantsCommit(): boolean {
+  /**
+   * Whether `commit` should be called now. With `isThreadCaughtUp` nothing is gained by waiting: whoever reads the output shall have
+   * it. While any task of the thread is behind, commits would take time from it, and the interval is what the user has allowed.
+   */
+  commitUrgency(isThreadCaughtUp: boolean): CommitUrgency {
     const work = this.#work
-    if (this.#state !== 'running' || work === null || this.#isCommitting || this.#isPunctuating) return false
-    if (!work.graph.isBetweenSourceTransactions) return false
+    if (this.#state !== 'running' || work === null || this.#isPunctuating || this.#pacing.isCommitting)
+      return 'none'
+    if (!work.graph.isBetweenSourceTransactions) return 'none'
     const { settings, clock } = this.#environment
-    const sinceLast = clock.monotonic() - this.#lastCommitAt
-    const isCaughtUp = this.isCaughtUp
+    const { sinceLastMs } = this.#pacing
     if (!this.#hasNews && !work.graph.wantsCommit) {
-      return sinceLast >= offsetsOnlyIntervalMs && this.#group.hasMoved
+      const isDue = this.#group.hasMoved && clock.monotonic() - this.#committedAt >= offsetsOnlyIntervalMs
+      return isDue ? 'due' : 'none'
     }
-    if (sinceLast >= settings.commitIntervalMs) return true
-    return (isCaughtUp && sinceLast >= caughtUpIntervalMs) || this.#isFull(work)
+    if (sinceLastMs >= settings.commitIntervalMs || this.#isFull(work)) return 'due'
+    return isThreadCaughtUp && sinceLastMs >= caughtUpIntervalMs ? 'due' : 'welcome'
   }
 
   #uncommittedBytes(work: Work): number {
@@ -278,8 +286,8 @@ export class StreamTask {
   async commit(): Promise<void> {
     const work = this.#work
     if (work === null) return
-    const { clock, member, observer } = this.#environment
-    this.#isCommitting = true
+    const { clock, observer } = this.#environment
+    this.#pacing.begin()
     try {
       const startedAt = clock.monotonic()
       const caughtUp = this.isCaughtUp
@@ -288,17 +296,16 @@ export class StreamTask {
       // 2. to 5.
       await commitFrozen(frozen, {
         taskId: this.id,
-        producer: work.producer,
-        member,
+        transactions: work.transactions,
         store: this.#store,
         observer,
       })
       this.#group.noteCommitted(frozen.offsets)
-      this.#lastCommitAt = clock.monotonic()
+      this.#committedAt = clock.monotonic()
       const records = frozen.outgoing.reduce((sum, outgoing) => sum + outgoing.records.recordCount, 0)
-      observer.committed?.(this.id, { durationMs: this.#lastCommitAt - startedAt, records, caughtUp })
+      observer.committed?.(this.id, { durationMs: this.#committedAt - startedAt, records, caughtUp })
     } finally {
-      this.#isCommitting = false
+      this.#pacing.end()
     }
   }
 
@@ -338,7 +345,7 @@ export class StreamTask {
   #freezeStore(work: Work, meta: CommitMeta): FrozenCommit['changelog'] {
     if (this.#store === null || this.#changelog === null) return null
     const now = this.#environment.clock.now()
-    const records = work.producer.appender(this.#environment.catalog.maxBatchBytes(this.#changelog.topic))
+    const records = work.transactions.appender(this.#environment.catalog.maxBatchBytes(this.#changelog.topic))
     for (const { key, value } of this.#store.freeze()) records.append(dataRecordKey(key), value, now)
     records.append(metaRecordKey, encodeMeta(meta), now)
     return { partition: this.#changelog, records }
@@ -382,7 +389,7 @@ export class StreamTask {
     this.#group.stop()
     this.#hasNews = false
     this.#store?.dropUncommitted()
-    this.#work?.producer.close()
+    this.#work?.transactions.close()
     this.#work = null
   }
 

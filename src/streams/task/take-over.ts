@@ -1,5 +1,5 @@
 import { CodedError } from '../../errors.ts'
-import type { ConsumerOffset, TopicPartition, TransactionalProducer } from '../../ports/kafka.ts'
+import type { ConsumerOffset, TopicPartition } from '../../ports/kafka.ts'
 import { applyChangelog } from '../changelog/apply-changelog.ts'
 import { readPartition } from '../changelog/partition-reader.ts'
 import { restorePosition } from '../changelog/restore-position.ts'
@@ -15,11 +15,14 @@ import type { TaskEnvironment } from './task-environment.ts'
  * outcome is not known.
  *
  *   1. The group has given us the task: generation and member id are known.
- *   2. InitProducerId fences the old owner and finishes its transaction, one way or the other.
- *   3. Read the committed, stable input offsets. Never before 2: a pending offset is invisible, and the old value would
- *      come back.
- *   4. Read the end of the changelog, by high watermark. After 2; the last stable offset would end too early.
- *   5. Bring the store to that end.
+ *   2. InitProducerId fences the old owner and finishes its transaction, one way or the other. Where a thread's tasks commit together
+ *      it fences only this member's former self: see `transactions/`.
+ *   3. Read the committed input offsets when they are stable. Never before 2: the offset of a transaction that is pending is
+ *      invisible, and the old value would come back. From here on, nobody else can commit an offset of the task: the group
+ *      refuses those of an older generation, and what was pending has ended.
+ *   4. Read the end of the changelog, by high watermark. After 3; the last stable offset would end too early.
+ *   5. Bring the store to that end. What a transaction holds back is waited for: it is one that can only be aborted, or one whose
+ *      markers are still being written.
  *   6. Start reading the input at the offsets of 3.
  */
 export interface CommittedState {
@@ -32,7 +35,7 @@ export interface CommittedState {
   readonly meta: CommitMeta | null
 }
 
-/** Step 3 of a task without a store; it has no 4 and 5. `producer` has been initialised (step 2). */
+/** Step 3 of a task without a store; it has no 4 and 5. */
 export async function committedStateOfStatelessTask(
   environment: TaskEnvironment,
   taskId: string,
@@ -179,22 +182,4 @@ async function restore(
   await store.finishRestore()
   observer.takeOverStep?.(taskId, 5)
   observer.restored?.(taskId, { restoredRecords, durationMs: clock.monotonic() - startedAt })
-}
-
-/** Step 2: a new producer for the task, which has fenced all before it. Throws TASK_MIGRATED, and fences nobody, if the task is others'. */
-export async function fenceOldOwner(
-  environment: TaskEnvironment,
-  taskId: string,
-  transactionalId: string,
-): Promise<TransactionalProducer> {
-  // A process may have stood still for longer than the session since it was given the task.
-  if (environment.member.wasLost()) {
-    throw new CodedError('TASK_MIGRATED', { operation: 'fence the old owner', task: taskId })
-  }
-  const producer = environment.kafka.producer({
-    transactionalId,
-    transactionTimeoutMs: environment.settings.transactionTimeoutMs,
-  })
-  await producer.init()
-  return producer
 }

@@ -5,6 +5,7 @@ import type { Log } from '../../ports/log.ts'
 import type { EngineObserver } from '../runtime/engine-observer.ts'
 import type { TopicCatalog } from '../runtime/topic-catalog.ts'
 import type { Topology } from '../topology/topology.ts'
+import type { TransactionScope, Transactions } from '../transactions/transactions.ts'
 
 /** What to do about a partition that was counted before and has no committed offset. */
 export type OffsetLostPolicy = 'stop' | 'earliest' | 'latest'
@@ -13,6 +14,8 @@ export type OffsetLostPolicy = 'stop' | 'earliest' | 'latest'
 export interface TaskSettings {
   readonly commitIntervalMs: number
   readonly transactionTimeoutMs: number
+  /** Who commits in one transaction: a task alone, or all tasks of a thread. */
+  readonly transactionScope: TransactionScope
   /** How far stream time may be ahead of the wall clock. */
   readonly maxStreamTimeLeadMs: number
   /** Whether stream time also follows the wall clock, less `maxStreamTimeLeadMs`. */
@@ -28,6 +31,7 @@ export interface TaskEnvironment {
   readonly kafka: KafkaClient
   readonly member: GroupMember
   readonly inputs: Fetcher
+  readonly transactions: Transactions
   readonly clock: Clock
   readonly log: Log
   readonly databases: DatabaseOpener

@@ -341,10 +341,13 @@ export class GroupCoordinator {
   }
 
   hasPendingOffset(groupId: string, partition: string): boolean {
-    const group = this.#groups.get(groupId)
-    if (group === undefined) return false
-    for (const pending of group.pendingOffsets.values()) if (pending.has(partition)) return true
-    return false
+    return this.pendingProducers(groupId, partition).length > 0
+  }
+
+  /** Whose transactions have committed an offset of the partition, and are not over. */
+  pendingProducers(groupId: string, partition: string): bigint[] {
+    const pending = [...(this.#groups.get(groupId)?.pendingOffsets ?? [])]
+    return pending.filter(([, offsets]) => offsets.has(partition)).map(([producerId]) => producerId)
   }
 
   describe(groupId: string): Answer<'DescribeGroups'> {

@@ -114,9 +114,18 @@ export class TransactionCoordinator {
 
   /** Transactions that are not over, of ids that begin with those words: one name for each, which never comes again. */
   openTransactions(idOrPrefix: string): string[] {
+    return this.#open(({ transactionalId: id }) => id === idOrPrefix || id.startsWith(`${idOrPrefix}-`))
+  }
+
+  /** The name of the producer's transaction if it is not over. */
+  openTransactionOf(producerId: bigint): string[] {
+    return this.#open((transaction) => transaction.producerId === producerId)
+  }
+
+  #open(chosen: (transaction: Transaction) => boolean): string[] {
     return [...this.#transactions.values()]
-      .filter(({ transactionalId: id }) => id === idOrPrefix || id.startsWith(`${idOrPrefix}-`))
       .filter(({ state }) => state === 'ongoing' || state.startsWith('prepare'))
+      .filter(chosen)
       .map(({ transactionalId, count }) => `${transactionalId} no. ${count}`)
   }
 

@@ -74,6 +74,7 @@ describe('loadConfig', () => {
       offsetLost: 'stop',
       streamThreads: null,
       commitIntervalMs: 100,
+      transactionScope: 'thread',
       standbyReplicas: 0,
       compression: 'snappy',
       httpHost: '127.0.0.1',

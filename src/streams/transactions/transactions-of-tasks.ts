@@ -1,0 +1,40 @@
+import type { Clock } from '../../ports/clock.ts'
+import { CommitPacing } from './commit-pacing.ts'
+import { fencedProducer, type TransactionsOptions } from './fenced-producer.ts'
+import { runTransaction } from './run-transaction.ts'
+import type { TaskTransactions, TransactionPart, Transactions } from './transactions.ts'
+
+/** One transaction per task and commit, under the transactional id `<application id>-<task id>`. */
+export class TransactionsOfTasks implements Transactions {
+  readonly isShared = false
+  readonly #options: TransactionsOptions
+  readonly #clock: Clock
+  readonly #applicationId: string
+
+  constructor(
+    options: TransactionsOptions,
+    parts: { readonly clock: Clock; readonly applicationId: string },
+  ) {
+    this.#options = options
+    this.#clock = parts.clock
+    this.#applicationId = parts.applicationId
+  }
+
+  pacingOf(): CommitPacing {
+    return new CommitPacing(this.#clock)
+  }
+
+  async open(taskId: string): Promise<TaskTransactions> {
+    const { member } = this.#options
+    const producer = await fencedProducer(this.#options, `${this.#applicationId}-${taskId}`)
+    return {
+      appender: (maxBatchBytes) => producer.appender(maxBatchBytes),
+      commit: async (part: TransactionPart) => (await runTransaction(producer, member, [part])).flat(),
+      close: () => producer.close(),
+    }
+  }
+
+  close(): void {
+    // Each task closes its own.
+  }
+}
