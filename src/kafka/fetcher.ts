@@ -2,7 +2,8 @@
  * Reads partitions ahead of whoever processes them.
  *
  *   1. A partition is asked for while it is neither paused nor holds a chunk that nobody has taken. So the next answer is
- *      under way while the last one is processed, and what is held is at most one chunk per partition.
+ *      under way while the last one is processed, and what is held is at most one chunk per partition. The more partitions there are,
+ *      the smaller the chunks: together they are at most as large as one answer, or 64 KB each.
  *   2. Each leader has two lanes. On the tail lane waits a request for the partitions that are read to their end, until
  *      something new is there. The other lane is for partitions that are behind, which are answered at once; and it bridges: a
  *      partition that could not be part of the waiting request is asked for in short waits until that one is back. So no
@@ -26,6 +27,8 @@ const defaults = {
   maxWaitMs: 250,
   isCompacted: false,
 }
+/** A fetch that brings less is not worth its round trip. */
+const fewestBytesPerPartition = 64 * 1024
 /** How long a request on the catch-up lane may wait: not long, as partitions that come later wait for it. */
 const bridgeWaitMs = 20
 const answerSlackMs = 10_000
@@ -175,8 +178,16 @@ export class PartitionFetcher implements Fetcher {
     this.underWay.add(fetching)
   }
 
-  private async fetch(nodeId: number, lane: Lane, readings: readonly Reading[], maxWaitMs: number) {
+  /** One chunk of each partition is held at the most: so many partitions share the bytes of one answer. */
+  private get bytesPerPartition(): number {
     const { maxBytes, maxBytesPerPartition } = this.limits
+    const share = Math.floor(maxBytes / Math.max(1, this.readings.size))
+    return Math.min(maxBytesPerPartition, Math.max(fewestBytesPerPartition, share))
+  }
+
+  private async fetch(nodeId: number, lane: Lane, readings: readonly Reading[], maxWaitMs: number) {
+    const { maxBytes } = this.limits
+    const perPartition = this.bytesPerPartition
     const request = {
       maxWaitMs,
       minBytes: 1,
@@ -184,7 +195,7 @@ export class PartitionFetcher implements Fetcher {
       partitions: readings.map(({ partition, position }) => ({
         ...partition,
         offset: position,
-        maxBytes: maxBytesPerPartition,
+        maxBytes: perPartition,
       })),
     }
     const options = { timeoutMs: maxWaitMs + answerSlackMs, lane: this.lanes[lane] }

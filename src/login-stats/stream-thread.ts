@@ -11,8 +11,8 @@ import { topologyOf } from './topology.ts'
 
 /** Every call of a transaction has a deadline below this. */
 const transactionTimeoutMs = 10_000
-/** A task commits at once when it holds so many bytes that are not committed. */
-const maxUncommittedBytes = 16 << 20
+/** What the tasks of a thread may hold that is not committed. */
+const maxUncommittedBytes = 64 << 20
 
 /** One stream thread: a member of the group with its own event loop and connections. */
 export interface OpenStreamThread {

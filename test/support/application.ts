@@ -150,7 +150,8 @@ export class Application {
   async counted(timeoutMs = 90_000): Promise<VerifyReport> {
     const deadline = systemClock.monotonic() + timeoutMs
     for (;;) {
-      if (await this.#isAllCommitted()) {
+      const open = await this.#notCommitted()
+      if (open.length === 0) {
         const report = await this.verify()
         if (report.caughtUp && report.staleRows === 0) return report
         if (systemClock.monotonic() > deadline) {
@@ -162,23 +163,28 @@ export class Application {
           throw new Error(what)
         }
       }
-      if (systemClock.monotonic() > deadline) throw new Error('offsets not committed in time')
+      if (systemClock.monotonic() > deadline) throw new Error(`not committed in time: ${open.join('; ')}`)
       await systemClock.sleep(200)
     }
   }
 
-  async #isAllCommitted(): Promise<boolean> {
+  /** What the group has not committed to its end. */
+  async #notCommitted(): Promise<string[]> {
     const { appId, inputTopic } = this.config
     const reader = await openReader({ brokers: this.config.brokers }, systemClock)
     try {
+      const open: string[] = []
       for (const topic of [inputTopic, `${appId}-counts-repartition`]) {
-        if ((await reader.partitionCount(topic)) === null) return false
+        if ((await reader.partitionCount(topic)) === null) return [`${topic} is not there`]
         // Not the last stable offset: after the death of a broker, a transaction that was promised as committed gets its markers late.
         const ends = await reader.offsets(topic, 'highWatermark')
         const committed = await reader.committedOffsets(appId, topic)
-        if (ends.some((end, partition) => end > 0 && (committed[partition] ?? -1) < end)) return false
+        for (const [partition, end] of ends.entries()) {
+          const offset = committed[partition] ?? -1
+          if (end > 0 && offset < end) open.push(`${topic}/${partition} up to ${offset} of ${end}`)
+        }
       }
-      return true
+      return open
     } finally {
       await reader.close()
     }

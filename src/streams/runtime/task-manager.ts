@@ -71,6 +71,8 @@ export class TaskManager {
       this.#tasks.set(id, managed)
       this.#start(managed, 'take-over', () => managed.task.takeOver())
     }
+    const share = this.#environment.settings.maxUncommittedBytes / Math.max(1, this.#tasks.size)
+    for (const { task } of this.#tasks.values()) task.maxUncommittedBytes = share
     return { added, revoked }
   }
 

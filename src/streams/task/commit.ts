@@ -1,8 +1,12 @@
-import type { ConsumerOffset, Outgoing } from '../../ports/kafka.ts'
+import type { ConsumerOffset, Outgoing, TopicPartition } from '../../ports/kafka.ts'
+import { dataRecordKey, encodeMeta, metaRecordKey } from '../changelog/changelog-record.ts'
 import type { EngineObserver } from '../runtime/engine-observer.ts'
 import type { TaskStore } from '../store/task-store.ts'
 import type { CommitMeta } from '../store/types.ts'
+import { sourceTopics } from '../topology/topology.ts'
 import type { TaskTransactions } from '../transactions/transactions.ts'
+import type { ProcessorGraph } from './processor-graph.ts'
+import type { TaskEnvironment } from './task-environment.ts'
 
 /**
  * A commit, in five steps:
@@ -25,6 +29,45 @@ export interface FrozenCommit {
   readonly changelog: Outgoing | null
   readonly offsets: readonly ConsumerOffset[]
   readonly meta: CommitMeta
+}
+
+/** Of step 1: what the changelog says of the commit, besides its entries. */
+export function metaOf(
+  { catalog, fingerprint, topology }: TaskEnvironment,
+  changelog: TopicPartition | null,
+  graph: ProcessorGraph,
+  inputOffsets: Readonly<Record<string, number>>,
+): CommitMeta {
+  const topics = sourceTopics(topology)
+  // So that what is written to a new topic of its name is never taken for all that there was in the old one.
+  if (changelog !== null) topics.push(changelog.topic)
+  return {
+    version: 1,
+    fingerprint,
+    topicIds: catalog.ids(topics),
+    inputOffsets,
+    counted: graph.counted(),
+    streamTime: graph.streamTime,
+  }
+}
+
+/** Of step 1: the overlay as records of the changelog, with the meta record at the end; null without a store. */
+export function freezeStore(
+  { catalog, clock }: TaskEnvironment,
+  parts: {
+    readonly store: TaskStore | null
+    readonly changelog: TopicPartition | null
+    readonly meta: CommitMeta
+    readonly transactions: TaskTransactions
+  },
+): Outgoing | null {
+  const { store, changelog, meta, transactions } = parts
+  if (store === null || changelog === null) return null
+  const now = clock.now()
+  const records = transactions.appender(catalog.maxBatchBytes(changelog.topic))
+  for (const { key, value } of store.freeze()) records.append(dataRecordKey(key), value, now)
+  records.append(metaRecordKey, encodeMeta(meta), now)
+  return { partition: changelog, records }
 }
 
 /** Steps 2 to 5. */

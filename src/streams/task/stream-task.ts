@@ -1,14 +1,12 @@
 import { CodedError, coded } from '../../errors.ts'
 import type { FetchedRecords, TopicPartition } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
-import { dataRecordKey, encodeMeta, metaRecordKey } from '../changelog/changelog-record.ts'
 import type { TaskStore } from '../store/task-store.ts'
-import type { CommitMeta } from '../store/types.ts'
 import { formatTaskId, type TaskId } from '../topology/task-id.ts'
-import { type Subtopology, sourceTopics } from '../topology/topology.ts'
+import type { Subtopology } from '../topology/topology.ts'
 import type { CommitPacing } from '../transactions/commit-pacing.ts'
 import type { TaskTransactions } from '../transactions/transactions.ts'
-import { commitFrozen, type FrozenCommit } from './commit.ts'
+import { commitFrozen, type FrozenCommit, freezeStore, metaOf } from './commit.ts'
 import { encodeOffsetMetadata } from './offset-metadata.ts'
 import { PartitionGroup } from './partition-group.ts'
 import { ProcessorGraph } from './processor-graph.ts'
@@ -53,6 +51,8 @@ export class StreamTask {
   readonly #environment: TaskEnvironment
   readonly #log: Log
   readonly #group: PartitionGroup
+  /** The task's share of what the thread may hold; set by its manager. */
+  maxUncommittedBytes: number
   #state: TaskState = 'created'
   #store: TaskStore | null
   #work: Work | null = null
@@ -81,6 +81,7 @@ export class StreamTask {
     this.#environment = environment
     this.#store = store
     this.#log = environment.log.child({ task: this.id })
+    this.maxUncommittedBytes = environment.settings.maxUncommittedBytes
     this.#pacing = environment.transactions.pacingOf(this.id)
     this.inputs = subtopology.sources
       .filter(({ topic }) => id.partition < environment.catalog.partitionCount(topic))
@@ -211,7 +212,7 @@ export class StreamTask {
 
   /** So much is uncommitted that a commit must come first; memory stays bounded. */
   #isFull(work: Work): boolean {
-    return this.#uncommittedBytes(work) >= this.#environment.settings.maxUncommittedBytes
+    return this.#uncommittedBytes(work) >= this.maxUncommittedBytes
   }
 
   /** It is time for a commit, and none is under way. */
@@ -310,45 +311,27 @@ export class StreamTask {
   }
 
   #freeze(work: Work, caughtUp: boolean): FrozenCommit {
+    const { graph, collector, transactions } = work
     const inputOffsets = this.#group.positions()
-    work.graph.beginSlice()
-    work.graph.flush({ caughtUp, inputOffsets })
-    const meta = this.#meta(work, inputOffsets)
+    graph.beginSlice()
+    graph.flush({ caughtUp, inputOffsets })
     this.#hasNews = false
+    const meta = metaOf(this.#environment, this.#changelog, graph, inputOffsets)
     return {
-      outgoing: work.collector.freeze(),
-      changelog: this.#freezeStore(work, meta),
+      outgoing: collector.freeze(),
+      changelog: freezeStore(this.#environment, {
+        store: this.#store,
+        changelog: this.#changelog,
+        meta,
+        transactions,
+      }),
       offsets: this.inputs.map((partition) => ({
         partition,
         offset: this.#group.position(partition.topic),
-        metadata: encodeOffsetMetadata(work.graph.highestEventTime),
+        metadata: encodeOffsetMetadata(graph.highestEventTime),
       })),
       meta,
     }
-  }
-
-  #meta(work: Work, inputOffsets: Readonly<Record<string, number>>): CommitMeta {
-    const { catalog, fingerprint, topology } = this.#environment
-    const topics = sourceTopics(topology)
-    // So that what is written to a new topic of its name is never taken for all that there was in the old one.
-    if (this.#changelog !== null) topics.push(this.#changelog.topic)
-    return {
-      version: 1,
-      fingerprint,
-      topicIds: catalog.ids(topics),
-      inputOffsets,
-      counted: work.graph.counted(),
-      streamTime: work.graph.streamTime,
-    }
-  }
-
-  #freezeStore(work: Work, meta: CommitMeta): FrozenCommit['changelog'] {
-    if (this.#store === null || this.#changelog === null) return null
-    const now = this.#environment.clock.now()
-    const records = work.transactions.appender(this.#environment.catalog.maxBatchBytes(this.#changelog.topic))
-    for (const { key, value } of this.#store.freeze()) records.append(dataRecordKey(key), value, now)
-    records.append(metaRecordKey, encodeMeta(meta), now)
-    return { partition: this.#changelog, records }
   }
 
   /** Below these offsets nothing will be read again by this task. */

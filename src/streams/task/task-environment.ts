@@ -20,7 +20,7 @@ export interface TaskSettings {
   readonly maxStreamTimeLeadMs: number
   /** Whether stream time also follows the wall clock, less `maxStreamTimeLeadMs`. */
   readonly streamTimeFollowsWallClock: boolean
-  /** A task commits at once, and takes no more while a commit is under way, when it holds so much. */
+  /** Of all tasks of a thread. One that holds its share commits at once, and takes no more while a commit is under way. */
   readonly maxUncommittedBytes: number
   readonly offsetLost: OffsetLostPolicy
 }
