@@ -43,9 +43,9 @@ export class PartitionGroup {
     return this.#queue[0] ?? null
   }
 
-  /** Notes that the record at `offset` has been processed. */
+  /** Notes that the records up to the one at `offset` have been processed. */
   passRecord(topic: string, offset: number): void {
-    this.#positions[topic] = offset + 1
+    this.#positions[topic] = Math.max(offset + 1, this.position(topic))
   }
 
   /** Notes that the chunk under work has given all its records. */

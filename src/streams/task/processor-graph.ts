@@ -42,6 +42,8 @@ export class ProcessorGraph {
   /** Highest event time, which stream time follows as soon as the wall clock allows. */
   #highestEventTime: number | null
   #position: SourcePosition = { topic: '', partition: 0 }
+  /** Of the chunk under work. */
+  #readers: readonly Processor<RecordView>[] = []
   #now = 0
 
   constructor(options: GraphOptions) {
@@ -135,10 +137,14 @@ export class ProcessorGraph {
     this.#transactions.read(header)
   }
 
-  process(record: RecordView, position: SourcePosition): void {
+  /** The next records come from there. */
+  beginChunk(position: SourcePosition): void {
     this.#position = position
-    const readers = this.#bySource.get(position.topic) ?? []
-    for (const reader of readers) reader.process(record, position)
+    this.#readers = this.#bySource.get(position.topic) ?? []
+  }
+
+  process(record: RecordView): void {
+    for (const reader of this.#readers) reader.process(record, this.#position)
   }
 
   /** True if some processor has more to do at once. */

@@ -226,22 +226,27 @@ export class StreamTask {
    * allowed.
    */
   #processSlice(work: Work, chunk: FetchedRecords, stopBetween: boolean): void {
+    const { graph } = work
+    graph.beginChunk(chunk)
+    let last = -1
     for (let left = recordsPerSlice; left > 0; left--) {
       const record = chunk.next()
       if (record === null) {
         this.#group.passCurrent()
-        return
+        break
       }
       try {
-        work.graph.process(record, chunk)
+        graph.process(record)
       } catch (error) {
         const { topic, partition } = chunk
         throw coded(error, 'process a record', { task: this.id, topic, partition, offset: record.offset })
       }
-      this.#group.passRecord(chunk.topic, record.offset)
-      this.#hasNews = true
-      if (stopBetween && work.graph.isBetweenSourceTransactions) return
+      last = record.offset
+      if (stopBetween && graph.isBetweenSourceTransactions) break
     }
+    if (last < 0) return
+    this.#group.passRecord(chunk.topic, last)
+    this.#hasNews = true
   }
 
   /** Gives processors a turn between records. */
