@@ -50,16 +50,19 @@ export function decodeChangelogRecord(
   record: RecordView,
   place: { topic: string; partition: number },
 ): ChangelogRecord {
-  const key = record.key()
-  const value = record.value()
-  if (key?.[0] === dataKind) {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd } = record
+  const kind = keyEnd > keyStart ? bytes[keyStart] : undefined
+  if (kind === dataKind) {
     return {
       kind: 'data',
-      write: { key: Buffer.from(key.subarray(1)), value: value === null ? null : Buffer.from(value) },
+      write: {
+        key: copyOf(bytes, keyStart + 1, keyEnd),
+        value: valueStart < 0 ? null : copyOf(bytes, valueStart, valueEnd),
+      },
     }
   }
-  if (key?.length === 1 && key[0] === metaKind && value !== null) {
-    return { kind: 'meta', meta: decodeMeta(value, place) }
+  if (kind === metaKind && keyEnd - keyStart === 1 && valueStart >= 0) {
+    return { kind: 'meta', meta: decodeMeta(bytes.subarray(valueStart, valueEnd), place) }
   }
   throw new CodedError('CORRUPT_BATCH', {
     operation: 'read the changelog',
@@ -67,4 +70,10 @@ export function decodeChangelogRecord(
     offset: record.offset,
     detail: 'The record is neither an entry nor a meta record; something else has written to this topic.',
   })
+}
+
+function copyOf(bytes: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start)
+  bytes.copy(copy, 0, start, end)
+  return copy
 }

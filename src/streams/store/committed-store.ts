@@ -5,7 +5,7 @@ import { CommittedCache, type CommittedValue } from './committed-cache.ts'
 import { absent, type EntryChecksums, maxKeptChecksums } from './entry-checksums.ts'
 import { checksumOf, databaseKey, keySpace, seal, valueIn } from './envelope.ts'
 import type { GuardedDatabase } from './guarded-database.ts'
-import { indexBound, indexEntryKey, parseIndexEntry } from './index-entry.ts'
+import { indexBound, moveIndexEntry, parseIndexEntry } from './index-entry.ts'
 import { type CommitRecord, metaPut } from './store-meta.ts'
 import { type OpenStore, openStore, type StoreOptions, wipeStore } from './store-opening.ts'
 import type { ChangelogWrite, CommitMeta, WipeReason } from './types.ts'
@@ -236,8 +236,8 @@ export class CommittedStore {
   }
 
   /**
-   * What the writes replace, by name: from the cache, the checksums of a restore, or the database. Null where the checksums are all
-   * that is needed, so that no name has to be made.
+   * What the writes replace, by name: from the cache or the database. In a restore that began empty, what the checksums do not know
+   * replaces nothing, and has no name made for it. Null where the checksums are all that is needed.
    */
   async #replacedValues(writes: readonly ChangelogWrite[]): Promise<Map<string, CommittedValue> | null> {
     const checksums = this.#isFilling ? this.#checksums : null
@@ -246,8 +246,9 @@ export class CommittedStore {
     const replaced = new Map<string, CommittedValue>()
     const unknown = new Map<string, Buffer>()
     for (const { key } of writes) {
+      if (checksums?.get(key) === absent) continue
       const name = key.toString('latin1')
-      const known = this.#cache.get(name) ?? (checksums?.get(key) === absent ? noValue : undefined)
+      const known = this.#cache.get(name)
       if (known === undefined) unknown.set(name, key)
       else replaced.set(name, known)
     }
@@ -265,7 +266,8 @@ export class CommittedStore {
   #prepare(writes: readonly ChangelogWrite[], replaced: Map<string, CommittedValue> | null) {
     const operations: DatabaseOperation[] = []
     let { entryCount, setHash } = this.#commit
-    for (const { key, value } of writes) {
+    const { indexKeyOf } = this.#options
+    for (const [index, { key, value }] of writes.entries()) {
       const entry = value === null ? null : seal(keySpace.data, key, value)
       if (entry === null) operations.push({ type: 'del', key: databaseKey(keySpace.data, key) })
       else operations.push({ type: 'put', key: entry.key, value: entry.value })
@@ -273,8 +275,9 @@ export class CommittedStore {
       let oldChecksum = this.#checksums?.exchange(key, entry?.checksum ?? absent) ?? absent
       if (replaced !== null) {
         const now = entry === null ? noValue : { value: valueIn(entry.value), checksum: entry.checksum }
-        const old = this.#exchange(key, now, replaced)
-        this.#moveIndexEntry(key, old.value, now.value, operations)
+        const isNew = this.#isFilling && oldChecksum === absent
+        const old = isNew ? noValue : this.#exchange(writes, index, now, replaced)
+        if (indexKeyOf !== undefined) moveIndexEntry(operations, indexKeyOf, key, old.value, now.value)
         oldChecksum = old.value === null ? absent : old.checksum
       }
       if (oldChecksum !== absent) {
@@ -290,34 +293,21 @@ export class CommittedStore {
   }
 
   /** Puts the new value in the place of the old one; a key may come twice in a batch of a restore. */
-  #exchange(key: Buffer, now: CommittedValue, replaced: Map<string, CommittedValue>): CommittedValue {
+  #exchange(
+    writes: readonly ChangelogWrite[],
+    index: number,
+    now: CommittedValue,
+    replaced: Map<string, CommittedValue>,
+  ): CommittedValue {
+    const key = writes[index]?.key ?? nothing
     const name = key.toString('latin1')
-    const old = replaced.get(name) ?? noValue
-    replaced.set(name, now)
-    this.#cache.set(name, now)
+    const old = replaced.get(name) ?? (this.#isFilling ? earlierInBatch(writes, index) : noValue)
+    // What comes back after this is new, and nobody notes it: it must not be taken for what stands here.
+    if (this.#isFilling && now.value === null) replaced.delete(name)
+    else replaced.set(name, now)
+    // A restore that began empty leaves the cache so: it would only pass through.
+    if (!this.#isFilling) this.#cache.set(name, now)
     return old
-  }
-
-  #moveIndexEntry(
-    key: Buffer,
-    before: Buffer | null,
-    after: Buffer | null,
-    operations: DatabaseOperation[],
-  ): void {
-    const from = before === null ? null : this.#indexEntryOf(key, before)
-    const to = after === null ? null : this.#indexEntryOf(key, after)
-    if (from !== null && to?.equals(from) !== true) {
-      operations.push({ type: 'del', key: databaseKey(keySpace.index, from) })
-    }
-    if (to !== null && from?.equals(to) !== true) {
-      const { key: entryKey, value } = seal(keySpace.index, to, nothing)
-      operations.push({ type: 'put', key: entryKey, value })
-    }
-  }
-
-  #indexEntryOf(key: Buffer, value: Buffer): Buffer | null {
-    const index = this.#options.indexKeyOf?.(key, value) ?? null
-    return index === null ? null : indexEntryKey(index, key)
   }
 
   async #lookUp(keys: readonly Buffer[]): Promise<CommittedValue[]> {
@@ -376,6 +366,19 @@ export class CommittedStore {
       detail: `${detail}.`,
     })
   }
+}
+
+/** What an earlier write of the batch has put where the one at `index` writes. */
+function earlierInBatch(writes: readonly ChangelogWrite[], index: number): CommittedValue {
+  const key = writes[index]?.key ?? nothing
+  for (let at = index - 1; at >= 0; at -= 1) {
+    const earlier = writes[at]
+    if (earlier === undefined || !earlier.key.equals(key)) continue
+    if (earlier.value === null) return noValue
+    const entry = seal(keySpace.data, key, earlier.value)
+    return { value: valueIn(entry.value), checksum: entry.checksum }
+  }
+  return noValue
 }
 
 const nothing = Buffer.alloc(0)

@@ -1,4 +1,5 @@
-import { keySpace } from './envelope.ts'
+import type { DatabaseOperation } from '../../ports/database.ts'
+import { databaseKey, keySpace, seal } from './envelope.ts'
 
 /**
  * The key of an index entry: key space, index, terminator 00 01, key. A 00 within the index is written 00 FF, so that
@@ -29,19 +30,41 @@ export function indexBound(lt: Buffer): Buffer {
 }
 
 /** Index and key of a database key in the index space; null if it was not made by `indexEntryKey`. */
-export function parseIndexEntry(databaseKey: Buffer): { index: Buffer; key: Buffer } | null {
+export function parseIndexEntry(entryKey: Buffer): { index: Buffer; key: Buffer } | null {
   const index: number[] = []
-  for (let at = 1; at < databaseKey.length; at += 1) {
-    const byte = databaseKey[at] ?? zero
+  for (let at = 1; at < entryKey.length; at += 1) {
+    const byte = entryKey[at] ?? zero
     if (byte !== zero) {
       index.push(byte)
       continue
     }
     at += 1
-    if (databaseKey[at] === terminator)
-      return { index: Buffer.from(index), key: databaseKey.subarray(at + 1) }
-    if (databaseKey[at] !== escapedZero) return null
+    if (entryKey[at] === terminator) return { index: Buffer.from(index), key: entryKey.subarray(at + 1) }
+    if (entryKey[at] !== escapedZero) return null
     index.push(zero)
   }
   return null
+}
+
+/** Adds to `operations` what puts the index entry of the value `after` in the place of the one of `before`. */
+export function moveIndexEntry(
+  operations: DatabaseOperation[],
+  indexKeyOf: (key: Buffer, value: Buffer) => Buffer | null,
+  key: Buffer,
+  before: Buffer | null,
+  after: Buffer | null,
+): void {
+  const entryOf = (value: Buffer | null): Buffer | null => {
+    const index = value === null ? null : indexKeyOf(key, value)
+    return index === null ? null : indexEntryKey(index, key)
+  }
+  const from = entryOf(before)
+  const to = entryOf(after)
+  if (from !== null && to?.equals(from) !== true) {
+    operations.push({ type: 'del', key: databaseKey(keySpace.index, from) })
+  }
+  if (to !== null && from?.equals(to) !== true) {
+    const { key: entryKey, value } = seal(keySpace.index, to, Buffer.alloc(0))
+    operations.push({ type: 'put', key: entryKey, value })
+  }
 }

@@ -11,15 +11,22 @@ import type { CommitMeta } from '../../../../src/streams/store/types.ts'
 
 const place = { topic: 'changelog', partition: 0 }
 
+/** The key and the value stand in the middle of other bytes. */
 function record(key: Buffer | null, value: Buffer | null): RecordView {
+  const around = Buffer.from('around')
+  const bytes = Buffer.concat([around, key ?? Buffer.alloc(0), around, value ?? Buffer.alloc(0), around])
+  const keyStart = around.length
+  const keyEnd = keyStart + (key?.length ?? 0)
+  const valueStart = keyEnd + around.length
+  const valueEnd = valueStart + (value?.length ?? 0)
   return {
     offset: 7,
     timestamp: 0,
-    bytes: Buffer.alloc(0),
-    keyStart: 0,
-    keyEnd: 0,
-    valueStart: 0,
-    valueEnd: 0,
+    bytes,
+    keyStart: key === null ? -1 : keyStart,
+    keyEnd: key === null ? -1 : keyEnd,
+    valueStart: value === null ? -1 : valueStart,
+    valueEnd: value === null ? -1 : valueEnd,
     key: () => key,
     value: () => value,
     headers: () => [],
@@ -47,9 +54,9 @@ describe('a changelog record', () => {
   })
 
   test('holds a copy, not a view of the fetched bytes', () => {
-    const value = Buffer.from('before')
-    const decoded = decodeChangelogRecord(record(dataRecordKey(Buffer.from('k')), value), place)
-    value.fill(0)
+    const view = record(dataRecordKey(Buffer.from('k')), Buffer.from('before'))
+    const decoded = decodeChangelogRecord(view, place)
+    view.bytes.fill(0)
     expect(decoded).toEqual({ kind: 'data', write: { key: Buffer.from('k'), value: Buffer.from('before') } })
   })
 
