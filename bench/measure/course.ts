@@ -40,7 +40,10 @@ export interface Moment {
   readonly p50Ms: number | null
   readonly maxMs: number | null
   readonly commitsPerSecond: number
+  /** The mean. */
   readonly loginsPerCommit: number | null
+  /** In logins. */
+  readonly largestCommit: number | null
   /** The highest in the span. */
   readonly rssMB: number | null
 }
@@ -67,6 +70,12 @@ export function courseOf(events: Events): Moment[] {
       p50Ms: rounded(quantile(latencies, 0.5)),
       maxMs: rounded(quantile(latencies, 1)),
       ...ratesOf(commits[span] ?? [], spanMs),
+      largestCommit: rounded(
+        quantile(
+          (commits[span] ?? []).map(({ logins }) => logins),
+          1,
+        ),
+      ),
       rssMB: rounded(quantile(resident, 1) / 1e6),
     }
   })

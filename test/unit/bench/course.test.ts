@@ -31,10 +31,20 @@ describe('courseOf', () => {
         { time: 1100, bytes: 5e6 },
       ],
     })
-    const none = { p50Ms: null, maxMs: null, commitsPerSecond: 0, loginsPerCommit: null, rssMB: null }
+    const none = {
+      ...{ p50Ms: null, maxMs: null, commitsPerSecond: 0, loginsPerCommit: null, largestCommit: null },
+      rssMB: null,
+    }
     expect(course).toEqual([
       { ...none, seconds: 0, backlogLeft: 50, p50Ms: 20, maxMs: 30, rssMB: 5 },
-      { ...none, seconds: 0.25, backlogLeft: 20, commitsPerSecond: 8, loginsPerCommit: 15 },
+      {
+        ...none,
+        seconds: 0.25,
+        backlogLeft: 20,
+        commitsPerSecond: 8,
+        loginsPerCommit: 15,
+        largestCommit: 30,
+      },
       { ...none, seconds: 0.5, backlogLeft: 20 },
       { ...none, seconds: 0.75, backlogLeft: 0 },
     ])

@@ -120,7 +120,8 @@ describe('chartsOf', () => {
 describe('the plot over time', () => {
   const moment = (seconds: number, backlogLeft: number) => ({
     ...{ seconds, backlogLeft, p50Ms: 12, maxMs: 40 },
-    ...{ commitsPerSecond: 8, loginsPerCommit: seconds === 0 ? null : 1000, rssMB: 200 },
+    ...{ commitsPerSecond: 8, loginsPerCommit: seconds === 0 ? null : 1000 },
+    ...{ largestCommit: seconds === 0 ? null : 1500, rssMB: 200 },
   })
   const course = [moment(0, 5000), moment(0.25, 3000), moment(0.5, 0)]
   const measured = (part: Partial<Measurement>) =>
