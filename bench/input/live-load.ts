@@ -8,11 +8,14 @@ import { systemClock } from '../../src/system/clock.ts'
 export interface LoadOptions {
   readonly bootstrapServers: string
   readonly topic: string
-  readonly partitions: number
+  /** To which the logins go in turn. */
+  readonly partitions: readonly number[]
   /** Logins a second. */
   readonly rate: number
   /** One in so many. */
   readonly probeEvery: number
+  /** Of all logins; one of the generator's where it is not said. */
+  readonly deviceType?: string
 }
 
 const tickMs = 10
@@ -64,7 +67,7 @@ export class LiveLoad {
   /** Sends one probe to every partition, now; resolves with the keys of their rows when they are written. */
   async probeAll(): Promise<string[]> {
     const keys: string[] = []
-    for (let partition = 0; partition < this.#options.partitions; partition++) {
+    for (const partition of this.#options.partitions) {
       const { value, key } = this.#login(true)
       keys.push(key)
       await this.#send(partition, [value])
@@ -96,7 +99,7 @@ export class LiveLoad {
       const due = Math.floor(((systemClock.monotonic() - startedAt) * rate) / 1000) - (this.sent - before)
       const values = Array.from({ length: due }, () => this.#login(this.sent % probeEvery === 0).value)
       if (values.length > 0) {
-        const send = this.#send(tick % partitions, values).catch((error: unknown) => {
+        const send = this.#send(partitions[tick % partitions.length] ?? 0, values).catch((error: unknown) => {
           this.#failure ??= error
         })
         this.#sends.add(send)
@@ -107,12 +110,13 @@ export class LiveLoad {
   }
 
   #login(isProbe: boolean): { readonly value: string; readonly key: string } {
+    const { deviceType = 'android' } = this.#options
     const number = this.sent++
     const locale = isProbe ? `probe${number}` : localeOfOthers
     const key = `locale:${locale}`
     if (isProbe) this.probes.set(key, systemClock.monotonic())
     const value =
-      `{"user_id":"424cdd21-063a-43a7-b91b-7ca1a833afae","app_version":"2.3.${number % 4}","device_type":"android",` +
+      `{"user_id":"424cdd21-063a-43a7-b91b-7ca1a833afae","app_version":"2.3.${number % 4}","device_type":"${deviceType}",` +
       `"ip":"199.172.111.135","locale":"${locale}","device_id":"593-47-5928",` +
       `"timestamp":"${Math.floor(systemClock.now() / 1000)}"}`
     return { value, key }

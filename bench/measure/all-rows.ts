@@ -30,7 +30,7 @@ export async function measureRows(session: Session, plan: Plan): Promise<void> {
           if (plan.isStopped()) return
           const place = { row: row.name, variant, system: system.name, repeat }
           try {
-            const { values, counts } = await row.measure(session, system, variant, plan.scale)
+            const { values, counts, course } = await row.measure(session, system, variant, plan.scale)
             if (counts !== null) {
               const own = { name: system.title, counts }
               const first = reference.get(variant) ?? own
@@ -38,7 +38,7 @@ export async function measureRows(session: Session, plan: Plan): Promise<void> {
               const difference = differenceOf(first, own)
               if (difference !== null) throw new Error(difference)
             }
-            plan.onMeasured({ ...place, values })
+            plan.onMeasured({ ...place, values, ...(course === undefined ? {} : { course }) })
           } catch (error) {
             plan.onMeasured({
               ...place,

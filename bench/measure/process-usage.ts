@@ -14,6 +14,8 @@ const ticksPerSecond = 100
 export interface Usage {
   readonly peakRssBytes: number | null
   readonly cpuSeconds: number | null
+  /** Every look at the resident memory; `time` by the clock's `monotonic`. */
+  readonly memory: readonly { readonly time: number; readonly bytes: number }[]
 }
 
 export class UsageSampler {
@@ -22,6 +24,7 @@ export class UsageSampler {
   #pids: readonly number[] = []
   #samples = 0
   #peakRssBytes = 0
+  readonly #memory: { readonly time: number; readonly bytes: number }[] = []
   #isStopped = false
 
   /** `roots` is asked again and again, so that processes may come and go. */
@@ -48,6 +51,7 @@ export class UsageSampler {
       if (seconds !== null) this.#cpuSeconds.set(pid, seconds)
     }
     this.#peakRssBytes = Math.max(this.#peakRssBytes, rss)
+    if (rss > 0) this.#memory.push({ time: systemClock.monotonic(), bytes: rss })
   }
 
   /** Looks once more, and ends; to be called before the processes are gone. */
@@ -56,7 +60,11 @@ export class UsageSampler {
     this.#isStopped = true
     const isKnown = this.#peakRssBytes > 0
     const seconds = [...this.#cpuSeconds.values()].reduce((sum, value) => sum + value, 0)
-    return { peakRssBytes: isKnown ? this.#peakRssBytes : null, cpuSeconds: isKnown ? seconds : null }
+    return {
+      peakRssBytes: isKnown ? this.#peakRssBytes : null,
+      cpuSeconds: isKnown ? seconds : null,
+      memory: this.#memory,
+    }
   }
 }
 

@@ -2,6 +2,8 @@
 import type { TopLevelSpec } from 'vega-lite'
 import { spreadOf } from '../measure/statistics.ts'
 import { rows } from '../rows/index.ts'
+import { coloursOf, frame } from './chart-frame.ts'
+import { courseChart, courseRows } from './course-chart.ts'
 import { labelOf } from './format.ts'
 import { type Results, valuesOf, variantsOf } from './results.ts'
 
@@ -11,14 +13,6 @@ interface Point {
   readonly median: number
   readonly min: number
   readonly max: number
-}
-
-const palette: Readonly<Record<string, string>> = {
-  'login-stats': '#1b7f5c',
-  'kafka-streams': '#5b5f97',
-  flink: '#d1495b',
-  scan: '#9aa5b1',
-  kafkajs: '#c9b79c',
 }
 
 /** One group of bars each: which row under which name. */
@@ -98,7 +92,11 @@ export function chartsOf(results: Results): Chart[] {
       { file: `${row}.svg`, row, specification: lineChart(results, { title, axis, metric, isLog, points }) },
     ]
   })
-  return [...bars, ...lines]
+  const courses = courseRows.flatMap((row) => {
+    const specification = courseChart(results, row)
+    return specification === null ? [] : [{ file: `${row}.svg`, row, specification }]
+  })
+  return [...bars, ...lines, ...courses]
 }
 
 function pointsOf(results: Results, row: string, metric: string, variant: string, x: string): Point[] {
@@ -108,34 +106,13 @@ function pointsOf(results: Results, row: string, metric: string, variant: string
   })
 }
 
-/** Colours stay the same whichever systems are there. */
-function colour({ systems }: Results, points: readonly Point[]) {
-  const shown = systems.filter(({ title }) => points.some(({ system }) => system === title))
-  return {
-    field: 'system',
-    type: 'nominal',
-    title: null,
-    scale: {
-      domain: shown.map(({ title }) => title),
-      range: shown.map(({ name }) => palette[name] ?? '#333333'),
-    },
-  } as const
-}
-
-const frame = {
-  $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-  background: 'white',
-  padding: 12,
-  config: { font: 'sans-serif', view: { stroke: null }, axis: { grid: true, gridColor: '#eeeeee' } },
-} as const
-
 function barChart(
   results: Results,
   title: string,
   points: readonly Point[],
   order: readonly string[],
 ): TopLevelSpec {
-  const shown = colour(results, points)
+  const shown = coloursOf(results, points)
   const x = { field: 'x', type: 'nominal', sort: [...order], title: null, axis: { labelAngle: 0 } } as const
   const xOffset = { field: 'system', type: 'nominal', sort: [...shown.scale.domain] } as const
   return {
@@ -174,7 +151,7 @@ function lineChart(
 ): TopLevelSpec {
   const values = chart.points.map((point) => ({ ...point, x: Number(point.x) }))
   const ticks = [...new Set(values.map(({ x }) => x))]
-  const color = colour(results, chart.points)
+  const color = coloursOf(results, chart.points)
   const x = {
     field: 'x',
     type: 'quantitative',

@@ -8,6 +8,11 @@ import { type Results, valuesOf, variantsOf } from './results.ts'
 /** The metrics of a table, the first of which is what the row is about; those that nobody has are left out. */
 const metricsOf: Readonly<Record<string, readonly string[]>> = {
   latency: ['p50Ms', 'p95Ms', 'p99Ms', 'maxMs', 'writeP99Ms', 'probes'],
+  'hot-partition': [
+    ...['loginsPerSecond', 'backlogP50Ms', 'backlogP99Ms', 'afterP50Ms', 'afterP99Ms'],
+    ...['backlogLoginsPerCommit', 'afterLoginsPerCommit', 'backlogCommitsPerSecond', 'afterCommitsPerSecond'],
+    ...['peakRssMB', 'writeP99Ms', 'probes'],
+  ],
   restore: ['restoreSeconds', 'keysPerSecond', 'recordsPerSecond', 'countsAgainSeconds', 'keys'],
   'restore-size': ['restoreSeconds', 'keysPerSecond', 'countsAgainSeconds', 'keys'],
   start: ['firstCommitSeconds'],

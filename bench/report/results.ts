@@ -1,5 +1,6 @@
 /** The raw figures of one run, as `results.json` holds them; everything else is rendered from it. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import type { Moment } from '../measure/course.ts'
 import type { SystemName } from '../systems/system.ts'
 
 export interface Measurement {
@@ -11,6 +12,7 @@ export interface Measurement {
   readonly repeat: number
   /** By metric; empty where the measurement failed. */
   readonly values: Readonly<Record<string, number>>
+  readonly course?: readonly Moment[]
   readonly failure?: string
 }
 

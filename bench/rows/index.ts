@@ -1,5 +1,6 @@
 /** Every row of the benchmark. */
 import { type Backlog, measureBacklog } from './backlog.ts'
+import { measureHotPartition } from './hot-partition.ts'
 import { measureLatency } from './latency.ts'
 import { measureRestart, measureStart } from './restart.ts'
 import { measureRestore } from './restore.ts'
@@ -68,6 +69,19 @@ const main: readonly Row[] = [
     systems: ['login-stats', 'kafka-streams', 'flink'],
     variants: noVariants,
     measure: (session, system, _, scale) => measureLatency(session, system, scale),
+  },
+  {
+    name: 'hot-partition',
+    title: 'A backlog in one partition of four, and 500 live logins a second in the others',
+    about:
+      'Logins a second are those of the backlog, from the start of the process until all of them are visible. Latencies are those of the live logins, one in five of which has a row of its own: from the first visible row to the end of the backlog, and after it. Commits are the transactions that the broker has of the group, of all threads together. The plot begins with the start of the process; each system has an axis of time of its own; each point is a quarter of a second, and its latencies are those of the logins sent in it.',
+    systems: ['login-stats', 'kafka-streams'],
+    variants: noVariants,
+    measure: (session, system, _, scale) =>
+      measureHotPartition(session, system, {
+        logins: share(scale, 0.6),
+        afterSeconds: scale.quick ? 3 : 10,
+      }),
   },
   {
     name: 'restore',

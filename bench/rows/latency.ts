@@ -8,7 +8,8 @@ import type { System } from '../systems/index.ts'
 import type { Measured, Scale } from './row.ts'
 import { countsOf, SystemRun } from './system-run.ts'
 
-const partitions = 4
+const everyPartition = [0, 1, 2, 3]
+const partitions = everyPartition.length
 export const loginsPerSecond = 2000
 const probeEvery = 20
 /** The precision of every latency. */
@@ -18,7 +19,10 @@ export function measureLatency(session: Session, system: System, scale: Scale): 
   const logins = loginsPerSecond * (scale.warmUpSeconds + scale.latencySeconds)
   const { bootstrapServers } = session.broker
   return withOwnInput(session, partitions, (inputTopic) => {
-    const load = { bootstrapServers, topic: inputTopic, partitions, rate: loginsPerSecond, probeEvery }
+    const load = {
+      ...{ bootstrapServers, topic: inputTopic, partitions: everyPartition },
+      ...{ rate: loginsPerSecond, probeEvery },
+    }
     const options = countsOf({ inputTopic, partitions, logins, pollMs })
     return SystemRun.with(session, system, options, (run) =>
       LiveLoad.with(load, (live) => latencies(run, live, scale)),

@@ -15,7 +15,8 @@ import { loginsPerSecond } from './latency.ts'
 import type { Measured } from './row.ts'
 import { countsOf, SystemRun } from './system-run.ts'
 
-const partitions = 4
+const everyPartition = [0, 1, 2, 3]
+const partitions = everyPartition.length
 const backlogLogins = 100_000
 const loadSeconds = 4
 const pollMs = 5
@@ -43,11 +44,10 @@ export function measureStart(session: Session, system: System): Promise<Measured
 
 export function measureRestart(session: Session, system: System): Promise<Measured> {
   const { bootstrapServers } = session.broker
-  return withBacklog(session, system, (run, topic) =>
-    LiveLoad.with({ bootstrapServers, topic, partitions, rate: loginsPerSecond, probeEvery }, (load) =>
-      restart(run, load),
-    ),
-  )
+  return withBacklog(session, system, (run, topic) => {
+    const load = { bootstrapServers, topic, partitions: everyPartition, rate: loginsPerSecond, probeEvery }
+    return LiveLoad.with(load, (live) => restart(run, live))
+  })
 }
 
 async function restart(run: SystemRun, load: LiveLoad): Promise<Measured> {

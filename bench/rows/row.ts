@@ -1,3 +1,4 @@
+import type { Moment } from '../measure/course.ts'
 import type { Session } from '../session.ts'
 import type { System, SystemName } from '../systems/index.ts'
 
@@ -17,6 +18,8 @@ export interface Measured {
   readonly values: Readonly<Record<string, number>>
   /** What the system has counted, where every system must count the same. */
   readonly counts: ReadonlyMap<string, number> | null
+  /** What went on meanwhile, where a plot shows it. */
+  readonly course?: readonly Moment[]
 }
 
 export interface Row {

@@ -69,7 +69,7 @@ export class SystemRun {
         : new VisibleTable({
             kafka: session.kafka,
             reader,
-            topic: this.#outputTopic,
+            topic: this.outputTopic,
             partitions: options.partitions,
             readRow,
             pollMs: options.pollMs,
@@ -104,7 +104,12 @@ export class SystemRun {
     }
   }
 
-  get #outputTopic(): string {
+  /** Of what it reads its input with. */
+  get groupId(): string {
+    return this.#appId
+  }
+
+  get outputTopic(): string {
     return `${this.#appId}-table`
   }
 
@@ -123,7 +128,7 @@ export class SystemRun {
     const job: Job = {
       bootstrapServers: this.#session.broker.bootstrapServers,
       inputTopic: this.#options.inputTopic,
-      outputTopic: this.#outputTopic,
+      outputTopic: this.outputTopic,
       enrichedTopic: this.enrichedTopic,
       appId: this.#appId,
       dimensions: this.#options.dimensions,
@@ -165,18 +170,29 @@ export class SystemRun {
   }
 
   /** When any row could first be seen. */
-  async firstRow(): Promise<number> {
+  firstRow(): Promise<number> {
+    return this.eventually(() => this.visible.timeline.firstAt(), {
+      everyMs: 5,
+      failure: 'No row was visible in time.',
+    })
+  }
+
+  /** Asks until there is an answer; rejects in time, or when a process ends that should not. */
+  async eventually<T>(
+    ask: () => T | null | Promise<T | null>,
+    { everyMs, failure }: { readonly everyMs: number; readonly failure: string },
+  ): Promise<T> {
     const deadline = systemClock.monotonic() + this.timeoutMs
-    let failure: unknown = null
+    let ended: unknown = null
     this.failed.catch((error: unknown) => {
-      failure = error
+      ended = error
     })
     for (;;) {
-      const time = this.visible.timeline.firstAt()
-      if (time !== null) return time
-      if (failure !== null) throw failure
-      if (systemClock.monotonic() > deadline) throw new Error('No row was visible in time.')
-      await systemClock.sleep(5)
+      const answer = await ask()
+      if (answer !== null) return answer
+      if (ended !== null) throw ended
+      if (systemClock.monotonic() > deadline) throw new Error(failure)
+      await systemClock.sleep(everyMs)
     }
   }
 

@@ -117,6 +117,50 @@ describe('chartsOf', () => {
   })
 })
 
+describe('the plot over time', () => {
+  const moment = (seconds: number, backlogLeft: number) => ({
+    ...{ seconds, backlogLeft, p50Ms: 12, maxMs: 40 },
+    ...{ commitsPerSecond: 8, loginsPerCommit: seconds === 0 ? null : 1000 },
+    ...{ largestCommit: seconds === 0 ? null : 1500, rssMB: 200 },
+  })
+  const course = [moment(0, 5000), moment(0.25, 3000), moment(0.5, 0)]
+  const measured = (part: Partial<Measurement>) =>
+    measurement({ row: 'hot-partition', system: 'login-stats', values: { backlogP50Ms: 12 }, ...part })
+
+  it('has a panel for each figure, from the first round that has a course', async () => {
+    const results = resultsOf([
+      measured({ values: {}, failure: 'no' }),
+      measured({ repeat: 2, course }),
+      measured({ repeat: 3, course: [...course, moment(900, 0)] }),
+    ])
+    const [chart, ...others] = chartsOf(results)
+    expect(others).toEqual([])
+    expect(chart?.file).toBe('hot-partition.svg')
+    const svg = await svgOf(chart!.specification)
+    for (const text of ['Logins of the backlog', 'Latency of live logins', 'Logins per commit', 'memory'])
+      expect(svg).toContain(text)
+    expect(svg).toContain('login-stats')
+    expect(svg).not.toContain('Kafka Streams')
+    expect(svg).not.toContain('NaN')
+    // Nothing of the third round.
+    expect(svg).not.toContain('>900<')
+  })
+
+  it('stands below the table of its row', () => {
+    const text = renderMarkdown(
+      resultsOf([measured({ course })]),
+      new Map([['hot-partition', 'hot-partition.svg']]),
+    )
+    expect(text).toContain('| system | p50 beside the backlog |')
+    expect(text).toContain('| login-stats | 12 ms |')
+    expect(text).toContain('(plots/hot-partition.svg)')
+  })
+
+  it('is not drawn where there is no course', () => {
+    expect(chartsOf(resultsOf([measured({})]))).toEqual([])
+  })
+})
+
 describe('format', () => {
   it.each([
     [1234.5, '1,235'],
