@@ -3,6 +3,7 @@ import type { Results } from './results.ts'
 
 const palette: Readonly<Record<string, string>> = {
   'login-stats': '#1b7f5c',
+  'login-stats-task': '#8fc9b3',
   'kafka-streams': '#5b5f97',
   flink: '#d1495b',
   scan: '#9aa5b1',

@@ -127,8 +127,9 @@ const growing: readonly Row[] = [
     name: 'partitions',
     axis: 'partitions',
     title: 'Throughput over partitions',
-    about: 'The counts of the first row; input, table and internal topics have so many partitions.',
-    systems: ['login-stats', 'kafka-streams'],
+    about:
+      'The counts of the first row; input, table and internal topics have so many partitions. Beside the default, what a transaction for each task would cost.',
+    systems: ['login-stats', 'login-stats-task', 'kafka-streams'],
     variants: (scale) => ends(scale, ['1', '4', '16', '64']),
     measure: (session, system, variant, scale) =>
       measureBacklog(session, system, { ...fewerCounts(scale), partitions: Number(variant) }),

@@ -15,7 +15,7 @@ export const loginStats: System = {
     return `login-stats ${version}, Node ${process.versions.node}`
   },
 
-  launch: (job) => Launched.start('login-stats', join(root, 'bin/login-stats'), ['run'], environmentOf(job)),
+  launch: (job) => launch(environmentOf(job)),
 
   readRow(key, value) {
     if (!key.includes(':')) return null
@@ -32,6 +32,18 @@ export const loginStats: System = {
       seconds: (Math.max(...ends) - Math.min(...starts)) / 1000,
     }
   },
+}
+
+/** With one transaction for each task, as Kafka's first exactly-once protocol had it. */
+export const loginStatsByTask: System = {
+  ...loginStats,
+  name: 'login-stats-task',
+  title: 'login-stats, a transaction per task',
+  launch: (job) => launch({ ...environmentOf(job), TRANSACTION_SCOPE: 'task' }),
+}
+
+function launch(environment: Readonly<Record<string, string>>): Promise<Launched> {
+  return Launched.start('login-stats', join(root, 'bin/login-stats'), ['run'], environment)
 }
 
 function environmentOf(job: Job): Record<string, string> {

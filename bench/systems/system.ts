@@ -23,7 +23,7 @@ export interface Job {
   readonly logins: number
 }
 
-export type SystemName = 'login-stats' | 'kafka-streams' | 'flink' | 'kafkajs' | 'scan'
+export type SystemName = 'login-stats' | 'login-stats-task' | 'kafka-streams' | 'flink' | 'kafkajs' | 'scan'
 
 export interface System {
   readonly name: SystemName
