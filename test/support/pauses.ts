@@ -1,13 +1,12 @@
 /** How long tasks stood still around rebalances, by the logs of the instances. Times in ms. */
 import type { Instance, LogLine } from './instance.ts'
 
-/** A task that is restored from no more than so many records was warm where it went. */
-const warmTail = 5000
-
 export interface TaskPause {
   readonly task: string
   /** Between two successive commits of the task, the second of which came after the rebalance. */
   readonly pauseMs: number
+  /** Changelog records that its new owner had to restore; 0 where there is no new owner, or no store. */
+  readonly restoredRecords: number
 }
 
 export interface RebalancePauses {
@@ -16,10 +15,8 @@ export interface RebalancePauses {
   readonly durationMs: number
   /** Tasks with the same owner before and after. */
   readonly stayed: readonly TaskPause[]
-  /** Tasks that changed their owner, and found no more than the tail of their changelog to restore; those without a store too. */
+  /** Tasks that changed their owner. */
   readonly moved: readonly TaskPause[]
-  /** Tasks that changed their owner and had more to restore. */
-  readonly cold: readonly string[]
 }
 
 interface Assignment {
@@ -35,26 +32,25 @@ interface Assignment {
 export function rebalancePauses(instances: readonly Instance[], since: number): RebalancePauses[] {
   const byGeneration = Map.groupBy(instances.flatMap(assignmentsOf), ({ generationId }) => generationId)
   const commits = commitTimes(instances)
-  return [...byGeneration.keys()]
-    .toSorted((a, b) => a - b)
-    .flatMap((generationId) => {
-      const now = byGeneration.get(generationId) ?? []
-      const before = byGeneration.get(generationId - 1) ?? []
-      const from = Math.min(...now.map((assignment) => assignment.from))
-      const to = Math.max(...now.map((assignment) => assignment.to))
-      if (from < since || before.length === 0) return []
-      const pauses = { stayed: [] as TaskPause[], moved: [] as TaskPause[], cold: [] as string[] }
-      for (const { instance, tasks, to: assignedAt } of now) {
-        for (const task of tasks) {
-          const pause = { task, pauseMs: longestGap(commits.get(task) ?? [], from, to) }
-          if (before.some((old) => old.instance === instance && old.tasks.includes(task)))
-            pauses.stayed.push(pause)
-          else if (restoredRecords(instance, task, assignedAt) <= warmTail) pauses.moved.push(pause)
-          else pauses.cold.push(task)
-        }
+  const generationIds = [...byGeneration.keys()].toSorted((a, b) => a - b)
+  return generationIds.flatMap((generationId, index) => {
+    const now = byGeneration.get(generationId) ?? []
+    const before = byGeneration.get(generationIds[index - 1] ?? -1) ?? []
+    const from = Math.min(...now.map((assignment) => assignment.from))
+    const to = Math.max(...now.map((assignment) => assignment.to))
+    if (from < since) return []
+    const stayed: TaskPause[] = []
+    const moved: TaskPause[] = []
+    for (const { instance, tasks, to: assignedAt } of now) {
+      const hadBefore = before.find((old) => old.instance === instance)?.tasks ?? []
+      for (const task of tasks) {
+        const pauseMs = longestGap(commits.get(task) ?? [], from, to)
+        if (hadBefore.includes(task)) stayed.push({ task, pauseMs, restoredRecords: 0 })
+        else moved.push({ task, pauseMs, restoredRecords: restoredRecords(instance, task, assignedAt) })
       }
-      return [{ generationId, durationMs: to - from, ...pauses }]
-    })
+    }
+    return [{ generationId, durationMs: to - from, stayed, moved }]
+  })
 }
 
 /** The longest time between two commits of any task in which no rebalance was under way. */
@@ -114,5 +110,5 @@ function restoredRecords(instance: Instance, task: string, assignedAt: number): 
   const restore = instance
     .lines('Store restored')
     .find((line) => line.task === task && line.time >= assignedAt - 100)
-  return task.startsWith('0_') ? 0 : Number(restore?.restoredRecords ?? Number.POSITIVE_INFINITY)
+  return Number(restore?.restoredRecords ?? 0)
 }
