@@ -219,17 +219,15 @@ export class TaskManager {
   }
 
   /**
-   * Before a rebalance: commits under way end, and what is left is committed. Tasks that are taken over or restored go on
-   * meanwhile.
+   * Before a rebalance: commits under way end, and what is left is committed. All at once, so that tasks that commit together do so in
+   * one transaction. Tasks that are taken over or restored go on meanwhile.
    */
   async commitAll(): Promise<void> {
+    const running = [...this.#tasks.values()].filter(({ task }) => task.state === 'running')
+    await Promise.all(running.map(({ operation }) => operation?.done))
+    const idle = running.filter(({ failure, operation }) => failure === null && operation === null)
     await Promise.all(
-      [...this.#tasks.values()].map(async (managed) => {
-        if (managed.task.state !== 'running') return
-        await managed.operation?.done
-        if (managed.failure !== null || managed.operation !== null) return
-        await this.#start(managed, 'commit', () => managed.task.commitBeforeRevoke())
-      }),
+      idle.map((managed) => this.#start(managed, 'commit', () => managed.task.commitBeforeRevoke())),
     )
   }
 

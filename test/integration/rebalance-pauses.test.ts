@@ -1,0 +1,121 @@
+/** How long a rebalance keeps tasks from committing, under load: those that stay, and those that move with a warm store. */
+import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/system/clock.ts'
+import { Application } from '../support/application.ts'
+import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
+import { haveTasks, type Instance, wipes } from '../support/instance.ts'
+import { Load } from '../support/load.ts'
+import { expectExact } from '../support/oracle.ts'
+import {
+  longestQuietPause,
+  type RebalancePauses,
+  rebalancePauses,
+  type TaskPause,
+} from '../support/pauses.ts'
+import { expectStoresAgree } from '../support/store-check.ts'
+
+const taskCount = 8
+/** What is left to restore of a store that was warm, in changelog records; a whole one has tens of thousands. */
+const warmTail = 5000
+/** What is aimed at, for a task that stays and for one that moves. */
+const stayedAimMs = 300
+const movedAimMs = 1000
+/** A machine with other things to do may need thrice as long, and thrice what it takes between two commits without a rebalance. */
+const slack = 3
+
+afterEach(cleanUpAll)
+
+test.each(['thread', 'task'])(
+  'tasks hardly pause while others come and go (transactions per %s)',
+  async (scope) => {
+    const application = new Application('pauses', { STANDBY_REPLICAS: '1', TRANSACTION_SCOPE: scope })
+    cleanUpLater(() => application.close())
+    await application.createInput(4)
+    const load = new Load(application, { seed: 1, batch: 80, pauseMs: 25, isSpread: true })
+    cleanUpLater(async () => void (await load.end()))
+    const stay = [application.start(), application.start()]
+    await haveTasks(stay, taskCount)
+    await settled(stay)
+    const quietFrom = systemClock.now()
+    await systemClock.sleep(2000)
+    const quietTo = systemClock.now()
+    const all = [...stay]
+    for (let round = 0; round < 2; round++) {
+      const guest = application.start()
+      all.push(guest)
+      await haveTasks([...stay, guest], taskCount)
+      await settled([...stay, guest])
+      await systemClock.sleep(500)
+      expect(await guest.stop(), guest.tail()).toBe(0)
+      await haveTasks(stay, taskCount)
+      await settled(stay)
+    }
+    await systemClock.sleep(500)
+    await expectExact(application, await load.end())
+
+    const quietMs = longestQuietPause(all, quietFrom, quietTo)
+    const rebalances = rebalancePauses(all, quietTo)
+    for (const rebalance of rebalances) console.log(described(rebalance))
+    const stayed = rebalances.flatMap((rebalance) => rebalance.stayed)
+    const moved = rebalances.flatMap((rebalance) => rebalance.moved)
+    console.log(
+      `longest pause, transactions per ${scope}: ${longest(stayed)} ms of a task that stays, ${longest(moved)} ms of one that moves; without a rebalance ${quietMs} ms`,
+    )
+    // Two came and two went.
+    expect(rebalances.length).toBeGreaterThanOrEqual(4)
+    expect(moved.filter(({ task }) => task.startsWith('1_')).length).toBeGreaterThanOrEqual(4)
+    expect(longest(stayed)).toBeLessThan(slack * (stayedAimMs + quietMs))
+    expect(longest(moved)).toBeLessThan(slack * (movedAimMs + quietMs))
+    for (const { restoredRecords } of moved) expect(restoredRecords).toBeLessThan(warmTail)
+    // A task that stays keeps its store as it is.
+    for (const instance of all) expect(restoredAgain(instance)).toEqual([])
+    for (const instance of stay) expect(await instance.stop(), instance.tail()).toBe(0)
+    for (const instance of all) expect(wipes(instance)).toEqual([])
+    await expectStoresAgree(application)
+  },
+  240_000,
+)
+
+/** The tasks that were restored more often than the instance was given them. */
+function restoredAgain(instance: Instance): string[] {
+  const given = instance.lines('Tasks assigned').flatMap(({ added }) => added as string[])
+  const restored = instance.lines('Store restored').map(({ task }) => String(task))
+  const timesIn = (tasks: readonly string[], task: string): number => tasks.filter((id) => id === task).length
+  return restored.filter((task) => timesIn(restored, task) > timesIn(given, task))
+}
+
+/** Until nothing waits to become warm for another owner, each store has its copy, and no rebalance has come for a while. */
+async function settled(instances: readonly Instance[]): Promise<void> {
+  const state = () => ({
+    stateful: instances.map(({ tasks }) => tasks.filter((task) => task.startsWith('1_')).length),
+    copies: instances.flatMap(({ standbyTasks }) => standbyTasks).length,
+    quietMs:
+      systemClock.now() -
+      Math.max(
+        ...instances
+          .flatMap(({ log }) => log.filter(({ msg }) => msg === 'Tasks assigned' || msg === 'rejoin needed'))
+          .map(({ time }) => time),
+      ),
+  })
+  await expect
+    .poll(state, { timeout: 60_000, interval: 50 })
+    .toSatisfy(
+      ({ stateful, copies, quietMs }: ReturnType<typeof state>) =>
+        copies === 4 && Math.max(...stateful) - Math.min(...stateful) <= 1 && quietMs > 1500,
+    )
+}
+
+function longest(pauses: readonly TaskPause[]): number {
+  return Math.max(0, ...pauses.map(({ pauseMs }) => pauseMs))
+}
+
+function described({ generationId, durationMs, stayed, moved }: RebalancePauses): string {
+  const list = (pauses: readonly TaskPause[]): string =>
+    pauses
+      .map(
+        ({ task, pauseMs, restoredRecords }) =>
+          `${task} ${pauseMs}${restoredRecords > 0 ? ` (${restoredRecords} records restored)` : ''}`,
+      )
+      .join(', ')
+  return `generation ${generationId}, ${durationMs} ms; stayed: ${list(stayed)}; moved: ${list(moved)}`
+}
