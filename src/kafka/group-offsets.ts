@@ -9,12 +9,12 @@ import { retry } from './retry.ts'
 import { kafkaError } from './wire/wire.ts'
 
 /** Longer than any transaction lasts: the broker ends one that is forgotten, and then its offsets are stable. */
-const offsetsDeadlineMs = 30_000
+const offsetsDeadlineMs = 45_000
 /**
- * Offsets that have been unstable for so long without a break belong to a transaction whose marker is lost: those that may
- * still write them have been fenced, which ended theirs.
+ * Offsets that have been unstable for so long without a break belong to a transaction whose marker is lost. Nobody can still write
+ * them; and a transaction that a dead owner has left is ended after its time-out of 10 s, for which the broker looks every 10 s.
  */
-const hangingMs = 20_000
+const hangingMs = 35_000
 
 /**
  * OffsetFetch with requireStable, in the order of `partitions`; null where nothing is committed. Waits while a transaction
