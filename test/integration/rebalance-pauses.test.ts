@@ -63,10 +63,11 @@ test.each(['thread', 'task'])(
     )
     // Two came and two went.
     expect(rebalances.length).toBeGreaterThanOrEqual(4)
-    expect(moved.filter(({ task }) => task.startsWith('1_')).length).toBeGreaterThanOrEqual(4)
+    const withStore = moved.filter(({ task }) => task.startsWith('1_'))
+    expect(withStore.length).toBeGreaterThanOrEqual(4)
     expect(longest(stayed)).toBeLessThan(slack * (stayedAimMs + quietMs))
     expect(longest(moved)).toBeLessThan(slack * (movedAimMs + quietMs))
-    for (const { restoredRecords } of moved) expect(restoredRecords).toBeLessThan(warmTail)
+    for (const { restoredRecords } of withStore) expect(restoredRecords).toBeLessThan(warmTail)
     // A task that stays keeps its store as it is.
     for (const instance of all) expect(restoredAgain(instance)).toEqual([])
     for (const instance of stay) expect(await instance.stop(), instance.tail()).toBe(0)
@@ -114,7 +115,7 @@ function described({ generationId, durationMs, stayed, moved }: RebalancePauses)
     pauses
       .map(
         ({ task, pauseMs, restoredRecords }) =>
-          `${task} ${pauseMs}${restoredRecords > 0 ? ` (${restoredRecords} records restored)` : ''}`,
+          `${task} ${pauseMs}${restoredRecords === null ? '' : ` (${restoredRecords} records restored)`}`,
       )
       .join(', ')
   return `generation ${generationId}, ${durationMs} ms; stayed: ${list(stayed)}; moved: ${list(moved)}`

@@ -5,8 +5,8 @@ export interface TaskPause {
   readonly task: string
   /** Between two successive commits of the task, the second of which came after the rebalance. */
   readonly pauseMs: number
-  /** Changelog records that its new owner had to restore; 0 where there is no new owner, or no store. */
-  readonly restoredRecords: number
+  /** Changelog records that its new owner had to restore; null where there is no new owner, or no store. */
+  readonly restoredRecords: number | null
 }
 
 export interface RebalancePauses {
@@ -45,7 +45,7 @@ export function rebalancePauses(instances: readonly Instance[], since: number): 
       const hadBefore = before.find((old) => old.instance === instance)?.tasks ?? []
       for (const task of tasks) {
         const pauseMs = longestGap(commits.get(task) ?? [], from, to)
-        if (hadBefore.includes(task)) stayed.push({ task, pauseMs, restoredRecords: 0 })
+        if (hadBefore.includes(task)) stayed.push({ task, pauseMs, restoredRecords: null })
         else moved.push({ task, pauseMs, restoredRecords: restoredRecords(instance, task, assignedAt) })
       }
     }
@@ -106,9 +106,9 @@ function longestGap(times: readonly number[], from: number, to: number): number 
 }
 
 /** By the first restore after the assignment; it may have ended in the very moment before that was logged. */
-function restoredRecords(instance: Instance, task: string, assignedAt: number): number {
+function restoredRecords(instance: Instance, task: string, assignedAt: number): number | null {
   const restore = instance
     .lines('Store restored')
     .find((line) => line.task === task && line.time >= assignedAt - 100)
-  return Number(restore?.restoredRecords ?? 0)
+  return restore === undefined ? null : Number(restore.restoredRecords)
 }
