@@ -20,6 +20,9 @@ test('200,000 logins over 4 partitions, 2 % of them invalid, are counted exactly
   expect(await first.stop()).toBe(0)
   expect(await second.stop()).toBe(0)
   expect(first.noise).toEqual([])
-  // A stop leaves nothing behind that a new look could find wrong.
-  await expectExact(application, countOf(logins))
+  // A stop leaves nothing behind that a new look could find wrong; but the second one, which has taken the tasks of the first over, may
+  // have told their stream time to tasks that nobody runs any more.
+  const { differences, logins: found } = await application.verify()
+  expect(differences).toEqual([])
+  expect(found.valid).toBe(countOf(logins).valid)
 })
