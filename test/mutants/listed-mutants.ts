@@ -71,7 +71,7 @@ export const listedMutants: readonly Mutant[] = [
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a source.
         original: '`${this.#applicationId}-${taskId}`)',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a source.
-        mutated: '`${this.#applicationId}-${taskId}-${member.identity().memberId}`)',
+        mutated: '`${this.#applicationId}-${taskId}-${this.#options.member.identity().memberId}`)',
       },
       {
         file: transactionsOfThread,

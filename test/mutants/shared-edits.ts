@@ -33,9 +33,9 @@ export const committedStateBeforeFencing: readonly Edit[] = [
 
 export const offsetsWithoutGeneration: Edit = {
   file: 'src/streams/transactions/run-transaction.ts',
-  original: 'producer.sendOffsets(member.identity(), offsets)',
+  original: 'producer.sendOffsets(identity, offsets)',
   mutated: `producer.sendOffsets(
-    { groupId: member.identity().groupId, generationId: -1, memberId: '', instanceId: null },
+    { groupId: identity.groupId, generationId: -1, memberId: '', instanceId: null },
     offsets,
   )`,
 }

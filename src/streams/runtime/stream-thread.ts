@@ -160,7 +160,7 @@ export class StreamThread {
     }
     const assignment = await this.#join()
     if (assignment === null) return
-    await this.#dropTasksOfOtherTimes()
+    await this.#enterGeneration()
     const metadata = decodeAssignmentMetadata(assignment.userData)
     this.#assertAccepted(metadata.groupFingerprint)
     await this.#compareTopics(assignment, metadata.partitions ?? {})
@@ -179,11 +179,14 @@ export class StreamThread {
    * A join can take so long that the group has gone on without us. Unless its generation is the next one after ours, others may have
    * owned our tasks in between: what is in memory means nothing, even if the tasks are ours again.
    */
-  async #dropTasksOfOtherTimes(): Promise<void> {
+  async #enterGeneration(): Promise<void> {
     const before = this.#generationId
-    this.#generationId = this.#member.identity().generationId
-    if (before === null || this.#generationId === before || this.#generationId === before + 1) return
-    await this.#tasks.closeAll('dirty')
+    const identity = this.#member.identity()
+    this.#generationId = identity.generationId
+    if (before !== null && this.#generationId !== before && this.#generationId !== before + 1) {
+      await this.#tasks.closeAll('dirty')
+    }
+    this.#environment.transactions.commitAs(identity)
   }
 
   /** Tasks that wait for their stores to become warm here shall come now. */

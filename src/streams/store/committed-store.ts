@@ -6,6 +6,7 @@ import { absent, type EntryChecksums, maxKeptChecksums } from './entry-checksums
 import { checksumOf, databaseKey, keySpace, seal, valueIn } from './envelope.ts'
 import type { GuardedDatabase } from './guarded-database.ts'
 import { indexBound, moveIndexEntry, parseIndexEntry } from './index-entry.ts'
+import { noValue, ReplacedValues } from './replaced-values.ts'
 import { type CommitRecord, metaPut } from './store-meta.ts'
 import { type OpenStore, openStore, type StoreOptions, wipeStore } from './store-opening.ts'
 import type { ChangelogWrite, CommitMeta, WipeReason } from './types.ts'
@@ -29,7 +30,6 @@ export interface IndexedKey {
 }
 
 const defaultCacheBytes = 16 * 1024 * 1024
-const noValue: CommittedValue = { value: null, checksum: 0 }
 
 export class CommittedStore {
   readonly #options: StoreOptions
@@ -41,7 +41,7 @@ export class CommittedStore {
   /** A restore that began empty goes on. */
   #isFilling: boolean
   /** What the batch that is prepared or under way writes, by name: a read may see it or not. */
-  #changing: ReadonlyMap<string, CommittedValue> | null = null
+  #changing: ReplacedValues | null = null
   /** One caller at a time prepares and writes. */
   readonly #queue = new SerialQueue()
   /** The batch that a restore has left under way. */
@@ -239,35 +239,36 @@ export class CommittedStore {
    * What the writes replace, by name: from the cache or the database. In a restore that began empty, what the checksums do not know
    * replaces nothing, and has no name made for it. Null where the checksums are all that is needed.
    */
-  async #replacedValues(writes: readonly ChangelogWrite[]): Promise<Map<string, CommittedValue> | null> {
+  async #replacedValues(writes: readonly ChangelogWrite[]): Promise<ReplacedValues | null> {
     const checksums = this.#isFilling ? this.#checksums : null
     // Without an index, the checksum is all that is needed of a replaced value.
     if (checksums !== null && this.#options.indexKeyOf === undefined) return null
-    const replaced = new Map<string, CommittedValue>()
+    const stored = new Map<string, CommittedValue>()
     const unknown = new Map<string, Buffer>()
     for (const { key } of writes) {
       if (checksums?.get(key) === absent) continue
       const name = key.toString('latin1')
       const known = this.#cache.get(name)
       if (known === undefined) unknown.set(name, key)
-      else replaced.set(name, known)
+      else stored.set(name, known)
     }
+    const replaced = new ReplacedValues(stored, checksums !== null)
     if (unknown.size === 0) return replaced
     await this.#inFlight
     const values = await this.#lookUp([...unknown.values()])
     let at = 0
     for (const name of unknown.keys()) {
-      replaced.set(name, values[at] ?? noValue)
+      stored.set(name, values[at] ?? noValue)
       at += 1
     }
     return replaced
   }
 
-  #prepare(writes: readonly ChangelogWrite[], replaced: Map<string, CommittedValue> | null) {
+  #prepare(writes: readonly ChangelogWrite[], replaced: ReplacedValues | null) {
     const operations: DatabaseOperation[] = []
     let { entryCount, setHash } = this.#commit
     const { indexKeyOf } = this.#options
-    for (const [index, { key, value }] of writes.entries()) {
+    for (const { key, value } of writes) {
       const entry = value === null ? null : seal(keySpace.data, key, value)
       if (entry === null) operations.push({ type: 'del', key: databaseKey(keySpace.data, key) })
       else operations.push({ type: 'put', key: entry.key, value: entry.value })
@@ -275,8 +276,9 @@ export class CommittedStore {
       let oldChecksum = this.#checksums?.exchange(key, entry?.checksum ?? absent) ?? absent
       if (replaced !== null) {
         const now = entry === null ? noValue : { value: valueIn(entry.value), checksum: entry.checksum }
-        const isNew = this.#isFilling && oldChecksum === absent
-        const old = isNew ? noValue : this.#exchange(writes, index, now, replaced)
+        const old = replaced.exchange(key, now, this.#isFilling && oldChecksum === absent)
+        // A restore that began empty leaves the cache so: it would only pass through.
+        if (!this.#isFilling) this.#cache.set(key.toString('latin1'), now)
         if (indexKeyOf !== undefined) moveIndexEntry(operations, indexKeyOf, key, old.value, now.value)
         oldChecksum = old.value === null ? absent : old.checksum
       }
@@ -290,24 +292,6 @@ export class CommittedStore {
       }
     }
     return { operations, entryCount, setHash: modulo32(setHash) }
-  }
-
-  /** Puts the new value in the place of the old one; a key may come twice in a batch of a restore. */
-  #exchange(
-    writes: readonly ChangelogWrite[],
-    index: number,
-    now: CommittedValue,
-    replaced: Map<string, CommittedValue>,
-  ): CommittedValue {
-    const key = writes[index]?.key ?? nothing
-    const name = key.toString('latin1')
-    const old = replaced.get(name) ?? (this.#isFilling ? earlierInBatch(writes, index) : noValue)
-    // What comes back after this is new, and nobody notes it: it must not be taken for what stands here.
-    if (this.#isFilling && now.value === null) replaced.delete(name)
-    else replaced.set(name, now)
-    // A restore that began empty leaves the cache so: it would only pass through.
-    if (!this.#isFilling) this.#cache.set(name, now)
-    return old
   }
 
   async #lookUp(keys: readonly Buffer[]): Promise<CommittedValue[]> {
@@ -366,19 +350,6 @@ export class CommittedStore {
       detail: `${detail}.`,
     })
   }
-}
-
-/** What an earlier write of the batch has put where the one at `index` writes. */
-function earlierInBatch(writes: readonly ChangelogWrite[], index: number): CommittedValue {
-  const key = writes[index]?.key ?? nothing
-  for (let at = index - 1; at >= 0; at -= 1) {
-    const earlier = writes[at]
-    if (earlier === undefined || !earlier.key.equals(key)) continue
-    if (earlier.value === null) return noValue
-    const entry = seal(keySpace.data, key, earlier.value)
-    return { value: valueIn(entry.value), checksum: entry.checksum }
-  }
-  return noValue
 }
 
 const nothing = Buffer.alloc(0)

@@ -56,20 +56,22 @@ export class PartitionGroup {
     this.#fetcher.resume(chunk)
   }
 
-  /**
-   * Moves positions past what no reader may see (markers, aborted and compacted records), where nothing is waiting. Returns whether
-   * everything that was there to read has been processed.
-   */
-  catchUp(): boolean {
+  /** Whether everything that was there to read has been processed. */
+  get isCaughtUp(): boolean {
     if (this.#queue.length > 0) return false
-    let isCaughtUp = true
-    for (const input of this.inputs) {
+    return this.inputs.every((input) => {
       const end = this.#fetcher.lastStableOffset(input)
+      return end !== null && this.#fetcher.position(input) >= end
+    })
+  }
+
+  /** Moves positions past what no reader may see (markers, aborted and compacted records), where nothing is waiting. */
+  passUnseen(): void {
+    if (this.#queue.length > 0) return
+    for (const input of this.inputs) {
       const next = this.#fetcher.position(input)
-      if (end === null || next < end) isCaughtUp = false
       if (next > this.position(input.topic)) this.#positions[input.topic] = next
     }
-    return isCaughtUp
   }
 
   position(topic: string): number {

@@ -107,7 +107,7 @@ export class StreamTask {
 
   /** Whether everything that was there to read has been processed. */
   get isCaughtUp(): boolean {
-    return this.#state === 'running' && this.#group.catchUp()
+    return this.#state === 'running' && this.#group.isCaughtUp
   }
 
   /**
@@ -274,11 +274,13 @@ export class StreamTask {
     if (this.#state !== 'running' || work === null || this.#isPunctuating || this.#pacing.isCommitting)
       return 'none'
     if (!work.graph.isBetweenSourceTransactions) return 'none'
+    this.#group.passUnseen()
     const { settings, clock } = this.#environment
     const { sinceLastMs } = this.#pacing
     if (!this.#hasNews && !work.graph.wantsCommit) {
-      const isDue = this.#group.hasMoved && clock.monotonic() - this.#committedAt >= offsetsOnlyIntervalMs
-      return isDue ? 'due' : 'none'
+      const sinceOwnMs = clock.monotonic() - this.#committedAt
+      if (!this.#group.hasMoved || sinceOwnMs < offsetsOnlyIntervalMs / 2) return 'none'
+      return sinceOwnMs >= offsetsOnlyIntervalMs ? 'due' : 'welcome'
     }
     if (sinceLastMs >= settings.commitIntervalMs || this.#isFull(work)) return 'due'
     return isThreadCaughtUp && sinceLastMs >= caughtUpIntervalMs ? 'due' : 'welcome'
@@ -297,6 +299,7 @@ export class StreamTask {
     try {
       const startedAt = clock.monotonic()
       const caughtUp = this.isCaughtUp
+      this.#group.passUnseen()
       // 1.
       const frozen = this.#freeze(work, caughtUp)
       // 2. to 5.
@@ -348,6 +351,7 @@ export class StreamTask {
   async commitBeforeRevoke(): Promise<void> {
     const work = this.#work
     if (this.#state !== 'running' || work === null || !work.graph.isBetweenSourceTransactions) return
+    this.#group.passUnseen()
     if (this.#hasNews || work.graph.wantsCommit || this.#group.hasMoved) await this.commit()
   }
 

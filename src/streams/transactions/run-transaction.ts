@@ -1,10 +1,10 @@
-import type { GroupMember, TransactionalProducer } from '../../ports/kafka.ts'
+import type { GroupIdentity, TransactionalProducer } from '../../ports/kafka.ts'
 import type { TransactionPart } from './transactions.ts'
 
 /** Steps 2 to 4 of a commit (`task/commit.ts`), for all parts at once. Resolves with the end offsets of each part's outgoing. */
 export async function runTransaction(
   producer: TransactionalProducer,
-  member: GroupMember,
+  identity: GroupIdentity,
   parts: readonly TransactionPart[],
 ): Promise<number[][]> {
   const passed = (step: 2 | 3 | 4): void => {
@@ -15,7 +15,7 @@ export async function runTransaction(
   passed(2)
   // 3.
   const offsets = parts.flatMap((part) => part.offsets)
-  await producer.sendOffsets(member.identity(), offsets)
+  await producer.sendOffsets(identity, offsets)
   passed(3)
   // 4.
   await producer.commit()

@@ -1,6 +1,7 @@
 import type { Clock } from '../../ports/clock.ts'
+import type { GroupIdentity } from '../../ports/kafka.ts'
 import { CommitPacing } from './commit-pacing.ts'
-import { fencedProducer, type TransactionsOptions } from './fenced-producer.ts'
+import { fencedProducer, known, type TransactionsOptions } from './fenced-producer.ts'
 import { runTransaction } from './run-transaction.ts'
 import type { TaskTransactions, TransactionPart, Transactions } from './transactions.ts'
 
@@ -10,6 +11,7 @@ export class TransactionsOfTasks implements Transactions {
   readonly #options: TransactionsOptions
   readonly #clock: Clock
   readonly #applicationId: string
+  #identity: GroupIdentity | null = null
 
   constructor(
     options: TransactionsOptions,
@@ -20,16 +22,21 @@ export class TransactionsOfTasks implements Transactions {
     this.#applicationId = parts.applicationId
   }
 
+  commitAs(identity: GroupIdentity): void {
+    this.#identity = identity
+  }
+
   pacingOf(): CommitPacing {
     return new CommitPacing(this.#clock)
   }
 
   async open(taskId: string): Promise<TaskTransactions> {
-    const { member } = this.#options
     const producer = await fencedProducer(this.#options, `${this.#applicationId}-${taskId}`)
     return {
       appender: (maxBatchBytes) => producer.appender(maxBatchBytes),
-      commit: async (part: TransactionPart) => (await runTransaction(producer, member, [part])).flat(),
+      commit: async (part: TransactionPart) => {
+        return (await runTransaction(producer, known(this.#identity), [part])).flat()
+      },
       close: () => producer.close(),
     }
   }

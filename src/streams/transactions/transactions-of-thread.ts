@@ -8,9 +8,9 @@
  *      failure. The group must have confirmed us since: a member that has been replaced must not fence the one in its place.
  */
 import type { Clock } from '../../ports/clock.ts'
-import type { TransactionalProducer } from '../../ports/kafka.ts'
+import type { GroupIdentity, TransactionalProducer } from '../../ports/kafka.ts'
 import { CommitPacing } from './commit-pacing.ts'
-import { fencedProducer, type TransactionsOptions } from './fenced-producer.ts'
+import { fencedProducer, known, type TransactionsOptions } from './fenced-producer.ts'
 import { runTransaction } from './run-transaction.ts'
 import type { TaskTransactions, TransactionPart, Transactions } from './transactions.ts'
 
@@ -27,6 +27,7 @@ export class TransactionsOfThread implements Transactions {
   readonly #pacing: CommitPacing
   #producer: Promise<TransactionalProducer> | null = null
   #isFirst = true
+  #identity: GroupIdentity | null = null
   #waiting: Waiting[] = []
   #isRunning = false
 
@@ -38,6 +39,10 @@ export class TransactionsOfThread implements Transactions {
     this.#options = options
     this.#transactionalId = parts.transactionalId
     this.#pacing = new CommitPacing(parts.clock)
+  }
+
+  commitAs(identity: GroupIdentity): void {
+    this.#identity = identity
   }
 
   pacingOf(): CommitPacing {
@@ -78,7 +83,7 @@ export class TransactionsOfThread implements Transactions {
       try {
         const producer = await this.#ready()
         const parts = together.map(({ part }) => part)
-        const ends = await runTransaction(producer, this.#options.member, parts)
+        const ends = await runTransaction(producer, known(this.#identity), parts)
         for (const [index, { resolve }] of together.entries()) resolve(ends[index] ?? [])
       } catch (error) {
         this.close()

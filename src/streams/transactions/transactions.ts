@@ -4,14 +4,14 @@
  *   per task     Each task has a transactional id. Whoever takes a task over fences the owner before it, which ends that one's
  *                transaction at once.
  *   per thread   All tasks of a stream thread commit together, under the thread's own transactional id: five requests for all of
- *                them instead of five for each. The owner before is not fenced. Its transaction cannot be committed all the same, for
- *                the group refuses offsets of an older generation; and who takes a task over waits until no transaction is pending on
- *                its offsets and its changelog. If the owner before is dead, that takes until the broker gives its transaction up.
+ *                them instead of five for each. The owner before is not fenced. But the group refuses offsets of an older generation; and
+ *                who takes a task over waits for the end, good or bad, of a transaction whose offsets were accepted before, and for what
+ *                holds its changelog back. If the owner before is dead, that takes until the broker gives its transaction up.
  *
  * In both, every transaction holds the input offsets of its tasks, committed with the group's generation: that is what proves that the
  * tasks are still ours.
  */
-import type { ConsumerOffset, Outgoing, RecordAppender } from '../../ports/kafka.ts'
+import type { ConsumerOffset, GroupIdentity, Outgoing, RecordAppender } from '../../ports/kafka.ts'
 import type { CommitPacing } from './commit-pacing.ts'
 
 export type TransactionScope = 'task' | 'thread'
@@ -37,10 +37,15 @@ export interface TaskTransactions {
 export interface Transactions {
   /** The tasks commit together: when one must, all should. */
   readonly isShared: boolean
+  /**
+   * From now on offsets are committed under this identity: called when an assignment is taken. Not when a join has been answered, for
+   * then the tasks of the generation before are still here.
+   */
+  commitAs(identity: GroupIdentity): void
   pacingOf(taskId: string): CommitPacing
   /**
    * Step 2 of a take-over: when this resolves, no earlier commit of this member has an open outcome, and where transactions are the
-   * task's own, nobody else's of this task. Throws TASK_MIGRATED, and fences nobody, if the task is others'.
+   * task's own, nobody else's of this task. Throws TASK_MIGRATED, and fences nobody, where the member was lost.
    */
   open(taskId: string): Promise<TaskTransactions>
   close(): void

@@ -203,6 +203,20 @@ describe('a restore leaves what the changelog says', () => {
   })
 })
 
+test('a batch of a restore that has each of many keys twice takes a time that grows with their number alone', async () => {
+  const { store } = await openStore(await temporaryDirectory(), { indexKeyOf: firstTwoBytes })
+  const keys = Array.from({ length: 20_000 }, (_, index) => Buffer.from(`key-${index}`))
+  const writes = ['old', 'new'].flatMap((value) => keys.map((key) => ({ key, value: Buffer.from(value) })))
+  const startedAt = performance.now()
+  await store.applyRestored(writes, writes.length, null)
+  await store.finishRestore()
+  // Squared it took half a minute; this takes half a second.
+  expect(performance.now() - startedAt).toBeLessThan(8000)
+  expect(store.entryCount).toBe(keys.length)
+  // Twice as many, if entries of the old values had stayed.
+  expect(await store.indexed({ lt: Buffer.alloc(5, 0xff), limit: 30_000 })).toHaveLength(keys.length)
+})
+
 test('a limited range looks behind deleted entries', async () => {
   const { store } = await openStore(await temporaryDirectory())
   const rows = ['a', 'b', 'c', 'd', 'e'].map((name) => Buffer.from(name))

@@ -75,22 +75,27 @@ describe('a partition group', () => {
   })
 
   test('is caught up only when nothing waits and the last stable offset is reached', () => {
-    expect(group.catchUp()).toBe(false)
+    group.passUnseen()
+    expect(group.isCaughtUp).toBe(false)
     fetcher.end = 30
     fetcher.next = 30
     group.add(chunk(30))
-    expect(group.catchUp()).toBe(false)
+    group.passUnseen()
+    expect(group.isCaughtUp).toBe(false)
     group.passCurrent()
-    expect(group.catchUp()).toBe(true)
+    group.passUnseen()
+    expect(group.isCaughtUp).toBe(true)
     fetcher.end = 31
-    expect(group.catchUp()).toBe(false)
+    group.passUnseen()
+    expect(group.isCaughtUp).toBe(false)
     expect(group.lag).toBe(1)
   })
 
   test('moves past what no reader may see, so that it can be committed', () => {
     fetcher.end = 15
     fetcher.next = 15
-    expect(group.catchUp()).toBe(true)
+    group.passUnseen()
+    expect(group.isCaughtUp).toBe(true)
     expect(group.position('logins')).toBe(15)
     expect(group.hasMoved).toBe(true)
     group.noteCommitted([{ partition: input, offset: 15, metadata: '' }])
@@ -102,7 +107,8 @@ describe('a partition group', () => {
     fetcher.end = 40
     // The next chunk to be polled begins at 12.
     fetcher.next = 12
-    expect(group.catchUp()).toBe(false)
+    group.passUnseen()
+    expect(group.isCaughtUp).toBe(false)
     expect(group.position('logins')).toBe(12)
   })
 })

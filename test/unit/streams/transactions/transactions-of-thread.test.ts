@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { CodedError } from '../../../../src/errors.ts'
-import type { ConsumerOffset, Outgoing, RecordAppender } from '../../../../src/ports/kafka.ts'
+import type { ConsumerOffset, GroupIdentity, Outgoing, RecordAppender } from '../../../../src/ports/kafka.ts'
 import type { TransactionsOptions } from '../../../../src/streams/transactions/fenced-producer.ts'
 import type { TransactionPart } from '../../../../src/streams/transactions/transactions.ts'
 import { TransactionsOfThread } from '../../../../src/streams/transactions/transactions-of-thread.ts'
 import { systemClock } from '../../../../src/system/clock.ts'
+
+const identity = { groupId: 'app', generationId: 7, memberId: 'm', instanceId: 'i' }
 
 /** A client whose producers note what they are told, in order, and fail when asked to. */
 class NotingKafka {
@@ -19,7 +21,6 @@ class NotingKafka {
   get options(): TransactionsOptions {
     const member = {
       wasLost: () => false,
-      identity: () => ({ groupId: 'app', generationId: 7, memberId: 'm', instanceId: 'i' }),
       confirm: async () => {
         this.notes.push('confirm')
         if (!this.isConfirmed) throw new CodedError('TASK_MIGRATED', { operation: 'confirm' })
@@ -44,8 +45,8 @@ class NotingKafka {
         step(`send ${outgoing.map(({ partition }) => partition.partition).join()}`)
         return outgoing.map(() => ++this.#end)
       },
-      sendOffsets: async (_: unknown, offsets: readonly ConsumerOffset[]) =>
-        step(`offsets ${offsets.map(({ offset }) => offset).join()}`),
+      sendOffsets: async (as: GroupIdentity, offsets: readonly ConsumerOffset[]) =>
+        step(`offsets ${offsets.map(({ offset }) => offset).join()} in ${as.generationId}`),
       commit: async () => {
         if (this.letCommit !== null) await new Promise<void>((resolve) => (this.letCommit = resolve))
         step('commit')
@@ -65,7 +66,12 @@ function partOf(partitions: readonly number[], offset: number, steps: number[] =
 }
 
 function transactionsOn(kafka: NotingKafka): TransactionsOfThread {
-  return new TransactionsOfThread(kafka.options, { clock: systemClock, transactionalId: 'app-thread-i' })
+  const transactions = new TransactionsOfThread(kafka.options, {
+    clock: systemClock,
+    transactionalId: 'app-thread-i',
+  })
+  transactions.commitAs(identity)
+  return transactions
 }
 
 test('what is committed in one turn is one transaction, and each part learns the ends of its own records', async () => {
@@ -76,7 +82,7 @@ test('what is committed in one turn is one transaction, and each part learns the
   const ends = await Promise.all([one.commit(partOf([0, 1], 10, steps)), other.commit(partOf([2], 20))])
   expect(ends).toEqual([[1, 2], [3]])
   expect(steps).toEqual([2, 3, 4])
-  expect(kafka.notes).toEqual(['1 init app-thread-i', '1 send 0,1,2', '1 offsets 10,20', '1 commit'])
+  expect(kafka.notes).toEqual(['1 init app-thread-i', '1 send 0,1,2', '1 offsets 10,20 in 7', '1 commit'])
 })
 
 test('what is committed while a transaction is under way waits for its end, and is the next one', async () => {
@@ -88,15 +94,15 @@ test('what is committed while a transaction is under way waits for its end, and 
   await systemClock.sleep(1)
   const later = Promise.all([task.commit(partOf([1], 2)), task.commit(partOf([2], 3))])
   await systemClock.sleep(1)
-  expect(kafka.notes.at(-1)).toBe('1 offsets 1')
+  expect(kafka.notes.at(-1)).toBe('1 offsets 1 in 7')
   const letCommit = kafka.letCommit
   kafka.letCommit = null
   letCommit()
   await Promise.all([first, later])
-  expect(kafka.notes.slice(3)).toEqual(['1 commit', '1 send 1,2', '1 offsets 2,3', '1 commit'])
+  expect(kafka.notes.slice(3)).toEqual(['1 commit', '1 send 1,2', '1 offsets 2,3 in 7', '1 commit'])
 })
 
-test.each(['send 0', 'offsets 1', 'commit'])(
+test.each(['send 0', 'offsets 1 in 7', 'commit'])(
   'a failure in "%s" fails the parts and those that wait; the next producer comes after a confirmation',
   async (failAt) => {
     const kafka = new NotingKafka()
@@ -115,6 +121,16 @@ test.each(['send 0', 'offsets 1', 'commit'])(
     expect(kafka.notes.at(-1)).toBe('2 commit')
   },
 )
+
+test('nothing is committed before an assignment was taken, and then as the member of that time', async () => {
+  const kafka = new NotingKafka()
+  const transactions = new TransactionsOfThread(kafka.options, { clock: systemClock, transactionalId: 'id' })
+  const task = await transactions.open()
+  await expect(task.commit(partOf([0], 1))).rejects.toMatchObject({ code: 'INTERNAL' })
+  transactions.commitAs({ ...identity, generationId: 8 })
+  await (await transactions.open()).commit(partOf([0], 1))
+  expect(kafka.notes).toContain('2 offsets 1 in 8')
+})
 
 test('after a failure, a member that the group does not know any more fences nobody', async () => {
   const kafka = new NotingKafka()
