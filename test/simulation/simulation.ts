@@ -60,11 +60,10 @@ export interface Outcome {
 const appId = 'sim'
 const topics = { input: 'logins', output: 'table', dlq: 'dead-letters', enriched: 'enriched' }
 const maxClockSkewMs = 300_000
-/**
- * A dead member is waited for, a transaction times out, a join goes round: each at most once or twice. But where markers take longer
- * than any call may last, two commits of three fail.
- */
-const catchUpLimitMs = 300_000
+/** A dead member is waited for, a transaction times out, a join goes round: each at most once or twice. */
+const catchUpLimitMs = 120_000
+/** Where markers take about as long as any call may last, two commits of three fail. */
+const catchUpLimitOfSlowMarkersMs = 300_000
 const latestStartMs = 300
 const lookEveryMs = 100
 const wrongLimitMs = 15_000
@@ -218,7 +217,9 @@ class Simulation {
     await this.#queue.runUntil(safetyMs * 3, () => this.#failure !== null || this.#writer.left === 0)
     this.#writer.finish()
     const healedAt = this.#queue.now
-    const verdict = await this.#catchUp(healedAt + catchUpLimitMs)
+    const { markerDelayMs, transactionTimeoutMs } = this.#plan
+    const isSlow = markerDelayMs >= transactionTimeoutMs / 4
+    const verdict = await this.#catchUp(isSlow ? catchUpLimitOfSlowMarkersMs : catchUpLimitMs)
     const catchUpMs = Math.round(this.#queue.now - healedAt)
     await this.#checkStores()
     return {
@@ -235,7 +236,8 @@ class Simulation {
   }
 
   /** Until everything is counted and shown, or cannot be, or time is up. */
-  async #catchUp(deadline: number): Promise<Verdict | null> {
+  async #catchUp(limitMs: number): Promise<Verdict | null> {
+    const deadline = this.#queue.now + limitMs
     let wrongSince: number | null = null
     const lossesBefore = this.#record.counts[`exit ${lossExit}`]
     for (;;) {
@@ -261,7 +263,7 @@ class Simulation {
         }
       } else {
         wrongSince = null
-        if (isLate) this.#fail(`not counted after ${catchUpLimitMs} ms:\n  ${open.join('\n  ')}`)
+        if (isLate) this.#fail(`not counted after ${limitMs} ms:\n  ${open.join('\n  ')}`)
       }
       await this.#queue.runUntil(this.#queue.now + lookEveryMs, () => this.#failure !== null)
     }

@@ -4,8 +4,8 @@
  *   1. One transaction at a time. Parts that are committed meanwhile make up the next one.
  *   2. A part whose transaction has failed has failed, whatever the outcome, and its task is taken over anew. Parts that wait behind
  *      it fail with it: what became of the failed transaction is known only after the next `init`.
- *   3. That `init` comes before anything else of this member: the next `open`, or the next commit of a task that had no part in the
- *      failure. The group must have confirmed us since: a member that has been replaced must not fence the one in its place.
+ *   3. That `init` comes before anything else of this member: with the next assignment, the next `open`, or the next commit of a task
+ *      that had no part in the failure. The group must have confirmed us since: a member that has been replaced must not fence the one in its place.
  */
 import type { Clock } from '../../ports/clock.ts'
 import type { GroupIdentity, TransactionalProducer } from '../../ports/kafka.ts'
@@ -43,6 +43,8 @@ export class TransactionsOfThread implements Transactions {
 
   commitAs(identity: GroupIdentity): void {
     this.#identity = identity
+    // Whatever was assigned: a transaction that this member has left open holds the readers of all its partitions back.
+    this.#ready().catch(ignoreHere)
   }
 
   pacingOf(): CommitPacing {
@@ -111,5 +113,5 @@ export class TransactionsOfThread implements Transactions {
 }
 
 const ignoreHere = (): void => {
-  // Whoever has waited for the producer has been told why there is none.
+  // Whoever needs the producer is told why there is none, or makes the next one.
 }
