@@ -20,7 +20,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'unknown-is-committed',
     says: 'a commit whose answer was lost is taken for done',
-    seeds: [68],
+    seeds: [221],
     edits: [
       {
         file: 'src/streams/transactions/run-transaction.ts',
@@ -35,7 +35,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'unknown-is-aborted',
     says: 'after a commit whose answer was lost, the input is read again from the last offset that was known to be committed',
-    seeds: [83],
+    seeds: [30],
     edits: [
       {
         file: partitionGroup,
@@ -91,7 +91,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'overlay-kept-after-abort',
     says: 'what was written for a lost transaction stays in the overlay',
-    seeds: [8],
+    seeds: [19],
     edits: [
       {
         file: taskStore,
@@ -127,7 +127,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'combiner-kept-after-abort',
     says: 'what the first stage has folded and collected for a lost transaction is sent again with the next',
-    seeds: [18],
+    seeds: [79],
     edits: [
       {
         file: streamTask,
@@ -234,7 +234,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'store-trusted-after-power-loss',
     says: 'a store is trusted although the machine went down under it',
-    seeds: [294],
+    seeds: [33],
     edits: [
       {
         file: 'src/streams/store/store-opening.ts',
@@ -246,7 +246,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'purge-of-uncommitted',
     says: 'the repartition topic is purged up to what has been processed, committed or not',
-    seeds: [8],
+    seeds: [13],
     edits: [
       oftenPurged,
       {

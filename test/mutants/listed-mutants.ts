@@ -15,7 +15,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'store-before-commit',
     says: 'the store is written before the transaction is committed',
-    seeds: [105],
+    seeds: [132],
     edits: [
       {
         file: commit,
@@ -86,7 +86,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'no-generation',
     says: 'offsets are committed without generation, which is what fences the owner before where a thread commits for its tasks',
-    seeds: [841],
+    seeds: [1944],
     edits: [offsetsWithoutGeneration],
   },
   {
