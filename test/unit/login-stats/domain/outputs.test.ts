@@ -5,7 +5,7 @@ import { deadLetter, type InvalidRecord } from '../../../../src/login-stats/doma
 import { Enricher } from '../../../../src/login-stats/domain/enriched.ts'
 import { LoginCounter } from '../../../../src/login-stats/domain/login-counter.ts'
 import { LoginDelta } from '../../../../src/login-stats/domain/login-delta.ts'
-import { encodeRow, parseRow } from '../../../../src/login-stats/domain/table-row.ts'
+import { encodeRow, isoTime, parseRow } from '../../../../src/login-stats/domain/table-row.ts'
 import { parseWindows } from '../../../../src/login-stats/domain/windows.ts'
 import type { Header } from '../../../../src/ports/kafka.ts'
 
@@ -209,6 +209,19 @@ describe('a dead letter', () => {
         expect(names.includes('error.truncated')).toBe(!whole || kept < headers.length)
         expect(letter.key === null).toBe(key === null)
         expect(letter.value === null).toBe(value === null)
+      }),
+    )
+  })
+})
+
+describe('times of a row', () => {
+  it('are as Date writes them, in whatever order the days come', () => {
+    const farthest = 8_640_000_000_000_000
+    const anyTime = fc.integer({ min: -farthest, max: farthest })
+    const ofToday = fc.integer({ min: start, max: start + 86_400_000 })
+    fc.assert(
+      fc.property(fc.array(fc.oneof(anyTime, ofToday)), (times) => {
+        expect(times.map(isoTime)).toEqual(times.map((time) => new Date(time).toISOString()))
       }),
     )
   })
