@@ -8,6 +8,7 @@
  * Members of these names in the input are left out. All others keep their bytes: order, duplicates, blanks, escapes and
  * numbers beyond a double stay as they came.
  */
+import { IsoTime } from './iso-time.ts'
 import { eachMember } from './json-scanner.ts'
 
 export const ENRICHED_FIELDS = ['processed_time', 'login_time', 'latency_ms'] as const
@@ -61,20 +62,5 @@ export class Enricher {
       if (this.#used > 1) this.#buffer[this.#used++] = 0x2c /* , */
       this.#used += bytes.copy(this.#buffer, this.#used, memberStart, memberEnd)
     })
-  }
-}
-
-/** ISO 8601 times, of which many in a row lie in the same second. */
-class IsoTime {
-  #second = Number.NaN
-  #prefix = ''
-
-  of(timeMs: number): string {
-    const second = Math.floor(timeMs / 1_000)
-    if (second !== this.#second) {
-      this.#second = second
-      this.#prefix = new Date(second * 1_000).toISOString().slice(0, -4)
-    }
-    return `${this.#prefix}${String(timeMs - second * 1_000).padStart(3, '0')}Z`
   }
 }

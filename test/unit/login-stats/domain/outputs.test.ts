@@ -3,9 +3,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { deadLetter, type InvalidRecord } from '../../../../src/login-stats/domain/dead-letter.ts'
 import { Enricher } from '../../../../src/login-stats/domain/enriched.ts'
+import { IsoTime } from '../../../../src/login-stats/domain/iso-time.ts'
 import { LoginCounter } from '../../../../src/login-stats/domain/login-counter.ts'
 import { LoginDelta } from '../../../../src/login-stats/domain/login-delta.ts'
-import { encodeRow, isoTime, parseRow } from '../../../../src/login-stats/domain/table-row.ts'
+import { encodeRow, parseRow } from '../../../../src/login-stats/domain/table-row.ts'
 import { parseWindows } from '../../../../src/login-stats/domain/windows.ts'
 import type { Header } from '../../../../src/ports/kafka.ts'
 
@@ -214,14 +215,17 @@ describe('a dead letter', () => {
   })
 })
 
-describe('times of a row', () => {
+describe('times of rows and enriched records', () => {
   it('are as Date writes them, in whatever order the days come', () => {
     const farthest = 8_640_000_000_000_000
     const anyTime = fc.integer({ min: -farthest, max: farthest })
     const ofToday = fc.integer({ min: start, max: start + 86_400_000 })
     fc.assert(
       fc.property(fc.array(fc.oneof(anyTime, ofToday)), (times) => {
-        expect(times.map(isoTime)).toEqual(times.map((time) => new Date(time).toISOString()))
+        const isoTime = new IsoTime()
+        expect(times.map((time) => isoTime.of(time))).toEqual(
+          times.map((time) => new Date(time).toISOString()),
+        )
       }),
     )
   })
