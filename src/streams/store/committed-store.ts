@@ -276,9 +276,9 @@ export class CommittedStore {
       let oldChecksum = this.#checksums?.exchange(key, entry?.checksum ?? absent) ?? absent
       if (replaced !== null) {
         const now = entry === null ? noValue : { value: valueIn(entry.value), checksum: entry.checksum }
-        const old = replaced.exchange(key, now, this.#isFilling && oldChecksum === absent)
-        // A restore that began empty leaves the cache so: it would only pass through.
-        if (!this.#isFilling) this.#cache.set(key.toString('latin1'), now)
+        const isNew = this.#isFilling && oldChecksum === absent
+        const old = isNew ? noValue : this.#exchange(key, now, replaced)
+        if (isNew) replaced.add(key, now)
         if (indexKeyOf !== undefined) moveIndexEntry(operations, indexKeyOf, key, old.value, now.value)
         oldChecksum = old.value === null ? absent : old.checksum
       }
@@ -292,6 +292,13 @@ export class CommittedStore {
       }
     }
     return { operations, entryCount, setHash: modulo32(setHash) }
+  }
+
+  #exchange(key: Buffer, now: CommittedValue, replaced: ReplacedValues): CommittedValue {
+    const name = key.toString('latin1')
+    // A restore that began empty leaves the cache so: it would only pass through.
+    if (!this.#isFilling) this.#cache.set(name, now)
+    return replaced.exchange(name, now)
   }
 
   async #lookUp(keys: readonly Buffer[]): Promise<CommittedValue[]> {

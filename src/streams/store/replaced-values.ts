@@ -24,13 +24,14 @@ export class ReplacedValues {
     return this.#unnamed !== null || this.#byName.has(name)
   }
 
-  /** Puts `now` in the place of what is returned. `isNew`: certainly nothing stands there. */
-  exchange(key: Buffer, now: CommittedValue, isNew: boolean): CommittedValue {
-    if (isNew && this.#unnamed !== null) {
-      this.#unnamed.push({ key, now })
-      return noValue
-    }
-    const name = key.toString('latin1')
+  /** Puts `now` where certainly nothing stands. */
+  add(key: Buffer, now: CommittedValue): void {
+    if (this.#unnamed !== null) this.#unnamed.push({ key, now })
+    else this.#byName.set(key.toString('latin1'), now)
+  }
+
+  /** Puts `now` in the place of what is returned. */
+  exchange(name: string, now: CommittedValue): CommittedValue {
     if (this.#unnamed !== null && !this.#byName.has(name)) this.#nameAll(this.#unnamed)
     const old = this.#byName.get(name) ?? noValue
     // While names are left out, what is put there next has none: nothing older may then stand here.
