@@ -1,5 +1,5 @@
 import { CodedError } from '../../errors.ts'
-import type { GroupIdentity, GroupMember, KafkaClient, TransactionalProducer } from '../../ports/kafka.ts'
+import type { GroupMember, KafkaClient, TransactionalProducer } from '../../ports/kafka.ts'
 
 /** What transactions are made with. */
 export interface TransactionsOptions {
@@ -23,10 +23,4 @@ export async function fencedProducer(
   const producer = kafka.producer({ transactionalId, transactionTimeoutMs })
   await producer.init()
   return producer
-}
-
-/** Throws INTERNAL where no assignment has been taken: then there is no task that could commit. */
-export function known(identity: GroupIdentity | null): GroupIdentity {
-  if (identity !== null) return identity
-  throw new CodedError('INTERNAL', { operation: 'commit', detail: 'No assignment has been taken.' })
 }

@@ -1,12 +1,19 @@
+import { CodedError } from '../../errors.ts'
 import type { GroupIdentity, TransactionalProducer } from '../../ports/kafka.ts'
 import type { TransactionPart } from './transactions.ts'
 
-/** Steps 2 to 4 of a commit (`task/commit.ts`), for all parts at once. Resolves with the end offsets of each part's outgoing. */
+/**
+ * Steps 2 to 4 of a commit (`task/commit.ts`), for all parts at once. `identity`: of the last assignment; null before the first, when
+ * there is no task that could commit. Resolves with the end offsets of each part's outgoing.
+ */
 export async function runTransaction(
   producer: TransactionalProducer,
-  identity: GroupIdentity,
+  identity: GroupIdentity | null,
   parts: readonly TransactionPart[],
 ): Promise<number[][]> {
+  if (identity === null) {
+    throw new CodedError('INTERNAL', { operation: 'commit', detail: 'No assignment has been taken.' })
+  }
   const passed = (step: 2 | 3 | 4): void => {
     for (const part of parts) part.passed(step)
   }
@@ -20,6 +27,10 @@ export async function runTransaction(
   // 4.
   await producer.commit()
   passed(4)
+  return endsByPart(parts, ends)
+}
+
+function endsByPart(parts: readonly TransactionPart[], ends: readonly number[]): number[][] {
   let from = 0
   return parts.map(({ outgoing }) => {
     const own = ends.slice(from, from + outgoing.length)

@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { GroupIdentity } from '../../ports/kafka.ts'
 import { CommitPacing } from './commit-pacing.ts'
-import { fencedProducer, known, type TransactionsOptions } from './fenced-producer.ts'
+import { fencedProducer, type TransactionsOptions } from './fenced-producer.ts'
 import { runTransaction } from './run-transaction.ts'
 import type { TaskTransactions, TransactionPart, Transactions } from './transactions.ts'
 
@@ -35,7 +35,7 @@ export class TransactionsOfTasks implements Transactions {
     return {
       appender: (maxBatchBytes) => producer.appender(maxBatchBytes),
       commit: async (part: TransactionPart) => {
-        return (await runTransaction(producer, known(this.#identity), [part])).flat()
+        return (await runTransaction(producer, this.#identity, [part])).flat()
       },
       close: () => producer.close(),
     }

@@ -10,7 +10,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { GroupIdentity, TransactionalProducer } from '../../ports/kafka.ts'
 import { CommitPacing } from './commit-pacing.ts'
-import { fencedProducer, known, type TransactionsOptions } from './fenced-producer.ts'
+import { fencedProducer, type TransactionsOptions } from './fenced-producer.ts'
 import { runTransaction } from './run-transaction.ts'
 import type { TaskTransactions, TransactionPart, Transactions } from './transactions.ts'
 
@@ -85,7 +85,7 @@ export class TransactionsOfThread implements Transactions {
       try {
         const producer = await this.#ready()
         const parts = together.map(({ part }) => part)
-        const ends = await runTransaction(producer, known(this.#identity), parts)
+        const ends = await runTransaction(producer, this.#identity, parts)
         for (const [index, { resolve }] of together.entries()) resolve(ends[index] ?? [])
       } catch (error) {
         this.close()
