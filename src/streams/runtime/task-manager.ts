@@ -126,11 +126,10 @@ export class TaskManager {
 
   /** Whether no running task has anything left to process. */
   #areCaughtUp(): boolean {
-    let areCaughtUp = true
     for (const { task } of this.#tasks.values()) {
-      if (task.state === 'running' && !task.isCaughtUp) areCaughtUp = false
+      if (task.state === 'running' && !task.isCaughtUp) return false
     }
-    return areCaughtUp
+    return true
   }
 
   #start(managed: ManagedTask, name: string, run: () => Promise<void>): Promise<void> {

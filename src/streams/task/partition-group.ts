@@ -45,7 +45,7 @@ export class PartitionGroup {
 
   /** Notes that the records up to the one at `offset` have been processed. */
   passRecord(topic: string, offset: number): void {
-    this.#positions[topic] = Math.max(offset + 1, this.position(topic))
+    this.#positions[topic] = offset + 1
   }
 
   /** Notes that the chunk under work has given all its records. */

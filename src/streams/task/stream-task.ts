@@ -229,10 +229,11 @@ export class StreamTask {
     const { graph } = work
     graph.beginChunk(chunk)
     let last = -1
+    let isAtEnd = false
     for (let left = recordsPerSlice; left > 0; left--) {
       const record = chunk.next()
       if (record === null) {
-        this.#group.passCurrent()
+        isAtEnd = true
         break
       }
       try {
@@ -244,9 +245,12 @@ export class StreamTask {
       last = record.offset
       if (stopBetween && graph.isBetweenSourceTransactions) break
     }
-    if (last < 0) return
-    this.#group.passRecord(chunk.topic, last)
-    this.#hasNews = true
+    if (last >= 0) {
+      this.#group.passRecord(chunk.topic, last)
+      this.#hasNews = true
+    }
+    // Behind the last record may stand what nobody may see: the end of the chunk is further on.
+    if (isAtEnd) this.#group.passCurrent()
   }
 
   /** Gives processors a turn between records. */
