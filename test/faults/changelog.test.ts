@@ -297,12 +297,26 @@ faultRounds(row, 'recreated under a running instance', counts, async ({ random }
   return counting.figures(outcomes)
 })
 
-faultRounds(row, 'ends before the position, as after an unclean election of a leader', counts, endsBefore)
+faultRounds(row, 'ends before the position, as after an unclean election of a leader', counts, (round) =>
+  endsBefore(round, (batches) => 1 + round.random.below(batches - 1), round.random.below(3)),
+)
+
+// The store has all of it, so nothing is to be restored: and yet nobody else can read it.
+faultRounds(row, 'ends before the marker of the last transaction, that the store has', counts, (round) =>
+  endsBefore(round, (batches) => batches - 1, 2),
+)
 
 const batchHeaderBytes = 61
 
-/** A broker of its own loses the end of the partition, between two batches. */
-async function endsBefore({ random }: Round): Promise<Figures> {
+/**
+ * A broker of its own loses the end of the partition, between two batches; `keep`: how many are left. `store`: 0 is that of the first
+ * session, 1 none, 2 the last.
+ */
+async function endsBefore(
+  { random }: Round,
+  keep: (batches: number) => number,
+  store: number,
+): Promise<Figures> {
   const data = mkdtempSync(join(tmpdir(), 'changelog-broker-'))
   cleanUpLater(() => rmSync(data, { recursive: true, force: true }))
   const kafka = await startLocalKafka({ sources: ['maven'], config: { 'log.dirs': data } })
@@ -319,16 +333,16 @@ async function endsBefore({ random }: Round): Promise<Figures> {
   const partition = join(data, `${changelogOf(application)}-0`)
   const log = join(partition, '00000000000000000000.log')
   const batches = [...readBatches(readFileSync(log))]
-  const keep = 1 + random.below(batches.length - 1)
-  const size = batches.slice(0, keep).reduce((sum, { body }) => sum + batchHeaderBytes + body.length, 0)
+  const size = batches
+    .slice(0, keep(batches.length))
+    .reduce((sum, { body }) => sum + batchHeaderBytes + body.length, 0)
   truncateSync(log, size)
   for (const name of readdirSync(partition)) {
     if (name.endsWith('index') || name.endsWith('.snapshot')) rmSync(join(partition, name))
   }
   await kafka.broker(1).start()
-  const choice = random.below(3)
-  if (choice === 0) copy.putBack()
-  else if (choice === 1) counting.deleteState()
+  if (store === 0) copy.putBack()
+  else if (store === 1) counting.deleteState()
   const code = await endsWith(application.start(), 90_000)
   // Where a transaction has lost its marker, Kafka keeps it open for ever.
   expect(['OFFSET_MISMATCH', 'TRANSACTION_HANGING']).toContain(code)

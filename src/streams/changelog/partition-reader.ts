@@ -7,7 +7,8 @@ const lookAgainMs = 100
 
 /**
  * Reads the committed records of one partition of a compacted topic from `from` to `to` (exclusive), chunk by chunk, with bounded memory.
- * Resolves when the position has reached `to`, or earlier when `cancelled` says so. Throws what the fetcher throws.
+ * Resolves when the position has reached `to` and no transaction is open below it, or earlier when `cancelled` says so. Throws what the
+ * fetcher throws.
  */
 export async function readPartition(options: {
   kafka: KafkaClient
@@ -23,8 +24,10 @@ export async function readPartition(options: {
 }): Promise<void> {
   const { kafka, clock, partition, from, to, onRecords, cancelled } = options
   const { maxHeldBackMs = Number.POSITIVE_INFINITY } = options
+  // Where nothing is to be read, no reading has shown that all is stable. What stands below an open transaction's start is in the
+  // store already: whoever writes on under the same transactional id would decide about it once more, and might abort it.
+  if (from >= to) return await untilStable(options, maxHeldBackMs)
   let heldBackSince: number | null = null
-  if (from >= to) return
   const fetcher = kafka.fetcher({ maxBytesPerPartition: 4 << 20, isCompacted: true })
   let wake = (): void => {}
   fetcher.onArrival(() => wake())
@@ -60,6 +63,26 @@ export async function readPartition(options: {
     }
   } finally {
     await fetcher.close()
+  }
+}
+
+/** Waits for markers that are still being written. */
+async function untilStable(
+  {
+    kafka,
+    clock,
+    partition,
+    from,
+    cancelled,
+  }: { kafka: KafkaClient; clock: Clock; partition: TopicPartition; from: number; cancelled?: () => boolean },
+  maxHeldBackMs: number,
+): Promise<void> {
+  const startedAt = clock.monotonic()
+  while (cancelled?.() !== true) {
+    const [stable = 0] = await kafka.admin.listOffsets([partition], 'lastStable')
+    if (stable >= from) return
+    if (clock.monotonic() - startedAt > maxHeldBackMs) throw hanging(partition, stable)
+    await clock.sleep(lookAgainMs)
   }
 }
 

@@ -69,3 +69,26 @@ test('an end that is only not heard of, because nobody answers, is no hanging tr
   })
   await expect(reading).resolves.toBeUndefined()
 })
+
+test('a transaction that is open below the position is waited for, though nothing is to be read', async () => {
+  const reading = (maxHeldBackMs: number, isOpen: () => boolean) =>
+    readPartition({
+      kafka: kafkaWith(
+        () => 9,
+        () => (isOpen() ? 5 : 9),
+      ),
+      clock: systemClock,
+      partition,
+      from: 9,
+      to: 9,
+      onRecords,
+      maxHeldBackMs,
+    })
+  const start = systemClock.monotonic()
+  await reading(5000, () => systemClock.monotonic() - start < 250)
+  expect(systemClock.monotonic() - start).toBeGreaterThanOrEqual(250)
+  await expect(reading(200, () => true)).rejects.toMatchObject({
+    code: 'TRANSACTION_HANGING',
+    details: { offset: 5 },
+  })
+})
