@@ -68,6 +68,7 @@ export const furtherMutants: readonly Mutant[] = [
     name: 'fetched-is-committed',
     says: 'what was fetched is committed, whether or not it has been processed',
     seeds: [40],
+    failsCalm: true,
     edits: [
       {
         file: partitionGroup,

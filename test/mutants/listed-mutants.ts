@@ -61,8 +61,8 @@ export const listedMutants: readonly Mutant[] = [
       {
         file: transactionsOfThread,
         original: 'fencedProducer(this.#options, this.#transactionalId)',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a source.
         mutated:
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a source.
           'fencedProducer(this.#options, `${this.#transactionalId}-${this.#options.member.identity().memberId}`)',
       },
       offsetsWithoutGeneration,
