@@ -1,3 +1,6 @@
+/** What four bytes of a varint hold. */
+const lowLimit = 2 ** 28
+
 /**
  * A growing buffer for the project's own codecs. Numbers are big-endian, varints as in Protocol Buffers and Kafka:
  * seven bits a byte, the lowest first, the high bit set on all but the last; signed ones in zigzag.
@@ -35,9 +38,18 @@ export class ByteWriter {
     if (!(value >= 0 && Number.isSafeInteger(value))) throw new RangeError(`Not an unsigned varint: ${value}`)
     this.reserve(8)
     let rest = value
+    if (value >= lowLimit) {
+      // Bitwise operators see 32 bits: the lowest four bytes first, then the rest as a number of its own.
+      rest = Math.floor(value / lowLimit)
+      let low = value - rest * lowLimit
+      for (let left = 4; left > 0; left--) {
+        this.buffer[this.used++] = (low & 0x7f) | 0x80
+        low >>>= 7
+      }
+    }
     while (rest >= 0x80) {
-      this.buffer[this.used++] = (rest % 0x80) | 0x80
-      rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 0x80)
+      this.buffer[this.used++] = (rest & 0x7f) | 0x80
+      rest >>>= 7
     }
     this.buffer[this.used++] = rest
   }

@@ -38,6 +38,7 @@ export function encodeKeyPart(text: string): string {
 
 /** The inverse of `encodeKeyPart`. */
 export function decodeKeyPart(text: string): string {
+  if (!text.includes('%')) return text
   return text.replace(/%(25|3A|2B|2C)/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 

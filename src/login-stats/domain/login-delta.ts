@@ -56,6 +56,12 @@ export class LoginDelta {
 
   /** Drops and merges the ticks that no window needs apart any longer at the grid's stream time. */
   coarsen(grid: TickGrid): void {
+    if (this.#places === null && this.#ticks === null) {
+      // One tick, or none, as with many keys.
+      if (this.#tick !== OUTSIDE) this.#tick = grid.coarsen(this.#tick)
+      if (this.#tick === OUTSIDE) this.#tickCount = 0
+      return
+    }
     const ticks = this.ticks()
     this.#ticks = null
     for (const [tick, count] of ticks) this.#addTick(grid.coarsen(tick), count)
@@ -117,12 +123,17 @@ export class LoginDelta {
   }
 
   /** For the decoder alone. */
-  static of(count: number, firstSeen: number, lastSeen: number, ticks: Map<number, number>): LoginDelta {
+  static of(
+    count: number,
+    firstSeen: number,
+    lastSeen: number,
+    ticks: Map<number, number> | null,
+  ): LoginDelta {
     const delta = new LoginDelta()
     delta.count = count
     delta.firstSeen = firstSeen
     delta.lastSeen = lastSeen
-    delta.#ticks = ticks.size === 0 ? null : ticks
+    delta.#ticks = ticks
     return delta
   }
 }
@@ -158,11 +169,11 @@ export function decodeDelta(bytes: Buffer, start = 0, end = bytes.length): Login
   const count = reader.readUVarint()
   const firstSeen = reader.readUVarint()
   const lastSeen = firstSeen + reader.readUVarint()
-  const ticks = new Map<number, number>()
-  let tick = 0
-  for (let left = reader.readUVarint(); left > 0; left--) {
+  let left = reader.readUVarint()
+  const ticks = left === 0 ? null : new Map<number, number>()
+  for (let tick = 0; left > 0; left--) {
     tick += reader.readUVarint()
-    ticks.set(tick, reader.readUVarint())
+    ticks?.set(tick, reader.readUVarint())
   }
   reader.expectEnd()
   return LoginDelta.of(count, firstSeen, lastSeen, ticks)

@@ -17,13 +17,22 @@ import { TickGrid, type Windows } from './windows.ts'
 const MAX_IDLE_KEYS = 65_536
 const FIRST_CAPACITY = 256
 
+const nothing = Buffer.alloc(0)
+const percent = 0x25
+const plus = 0x2b
+const colon = 0x3a
+
+/** Keys are copied into chunks of so many bytes: with a buffer each, most of the memory would be buffers' heads. */
+const CHUNK_BYTES = 64 * 1024
+
 interface Entry {
   readonly key: Buffer
   readonly delta: LoginDelta
   readonly hash: number
-  /** The values' bytes, one after the other, and where each ends. */
+  /** Where the values' bytes stand, with one byte of no meaning between each and the next. */
   readonly values: Buffer
-  readonly valueEnds: Int32Array
+  readonly valuesStart: number
+  readonly valueEnds: readonly number[]
 }
 
 export class LoginFold {
@@ -50,7 +59,7 @@ export class LoginFold {
         ),
     )
     this.#hashes = new Int32Array(fields.length)
-    this.#total = newEntry(Buffer.from(TOTAL_KEY), 0, Buffer.alloc(0), new Int32Array(0))
+    this.#total = newEntry(Buffer.from(TOTAL_KEY), 0, nothing, 0, [])
     this.#grid = new TickGrid(windows)
     this.lateCounts = new Float64Array(windows.list.length)
   }
@@ -126,13 +135,16 @@ export class LoginFold {
 /** The entries of one dimension, found by the bytes of their values. */
 class ValueTable {
   size = 0
-  readonly #name: string
+  /** Of all keys. */
+  readonly #prefix: Buffer
   /** Indexes into the counted fields. */
   readonly #fields: Int32Array
   #slots: (Entry | undefined)[] = new Array(FIRST_CAPACITY).fill(undefined)
+  #chunk = nothing
+  #used = 0
 
   constructor(name: string, fields: Int32Array) {
-    this.#name = name
+    this.#prefix = Buffer.from(`${name}:`)
     this.#fields = fields
   }
 
@@ -155,34 +167,71 @@ class ValueTable {
 
   clear(): void {
     this.size = 0
-    this.#slots = new Array(FIRST_CAPACITY).fill(undefined)
+    // As many may come again; if they do not, the room shrinks with each time.
+    this.#slots = new Array(Math.max(FIRST_CAPACITY, this.#slots.length / 2)).fill(undefined)
+    this.#chunk = nothing
+    this.#used = 0
   }
 
   #holds(entry: Entry, login: ParsedLogin): boolean {
     const { bytes, starts, ends } = login
     const { values, valueEnds } = entry
-    let from = 0
+    let from = entry.valuesStart
     for (let index = 0; index < valueEnds.length; index++) {
       const field = this.#fields[index] ?? 0
       const to = valueEnds[index] ?? 0
       let at = starts[field] ?? 0
       if ((ends[field] ?? 0) - at !== to - from) return false
       while (from < to) if (values[from++] !== bytes[at++]) return false
+      from++
     }
     return true
   }
 
-  #newEntry({ bytes, starts, ends }: ParsedLogin, hash: number): Entry {
-    const parts = Array.from(this.#fields, (field) => bytes.subarray(starts[field] ?? 0, ends[field] ?? 0))
-    let end = 0
-    const valueEnds = Int32Array.from(parts, (part) => {
-      end += part.length
-      return end
+  #newEntry(login: ParsedLogin, hash: number): Entry {
+    const { starts, ends } = login
+    const fields = this.#fields
+    let size = 0
+    for (const field of fields) size += (ends[field] ?? 0) - (starts[field] ?? 0) + 1
+    const { chunk, at: start } = this.#room(this.#prefix.length + size)
+    chunk.set(this.#prefix, start)
+    const valuesStart = start + this.#prefix.length
+    const valueEnds = new Array<number>(fields.length)
+    let at = valuesStart
+    let isPlain = true
+    for (let index = 0; index < fields.length; index++) {
+      const field = fields[index] ?? 0
+      const from = starts[field] ?? 0
+      const to = ends[field] ?? 0
+      if (from === to) isPlain = false
+      for (let source = from; source < to; source++) {
+        const byte = login.bytes[source] ?? 0
+        if (needsEncoding(byte)) isPlain = false
+        chunk[at++] = byte
+      }
+      valueEnds[index] = at
+      chunk[at++] = plus
+    }
+    const key = isPlain ? chunk.subarray(start, at - 1) : this.#encodedKey(login)
+    return newEntry(key, hash, chunk, valuesStart, valueEnds)
+  }
+
+  #encodedKey({ bytes, starts, ends }: ParsedLogin): Buffer {
+    const texts = Array.from(this.#fields, (field) => {
+      const text = bytes.toString('utf8', starts[field] ?? 0, ends[field] ?? 0)
+      return encodeKeyPart(text === '' ? UNKNOWN_VALUE : text)
     })
-    const texts = parts.map((part) =>
-      encodeKeyPart(part.length === 0 ? UNKNOWN_VALUE : part.toString('utf8')),
-    )
-    return newEntry(Buffer.from(`${this.#name}:${texts.join('+')}`), hash, Buffer.concat(parts), valueEnds)
+    return Buffer.concat([this.#prefix, Buffer.from(texts.join('+'))])
+  }
+
+  #room(bytes: number): { chunk: Buffer; at: number } {
+    if (this.#used + bytes > this.#chunk.length) {
+      this.#chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, bytes))
+      this.#used = 0
+    }
+    const at = this.#used
+    this.#used += bytes
+    return { chunk: this.#chunk, at }
   }
 
   #insert(entry: Entry): Entry {
@@ -204,8 +253,19 @@ class ValueTable {
   }
 }
 
-function newEntry(key: Buffer, hash: number, values: Buffer, valueEnds: Int32Array): Entry {
-  return { key, delta: new LoginDelta(), hash, values, valueEnds }
+function newEntry(
+  key: Buffer,
+  hash: number,
+  values: Buffer,
+  valuesStart: number,
+  valueEnds: readonly number[],
+): Entry {
+  return { key, delta: new LoginDelta(), hash, values, valuesStart, valueEnds }
+}
+
+/** Also where the text of the bytes is not made of them one by one: what is no UTF-8 is replaced in a key. */
+function needsEncoding(byte: number): boolean {
+  return byte >= 0x80 || byte === percent || byte === colon || byte === plus
 }
 
 /** FNV-1a. */

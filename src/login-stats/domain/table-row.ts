@@ -16,17 +16,20 @@ export interface TableRow {
 }
 
 const isoTime = new IsoTime()
+/** Of the row before: rows of one dimension follow one another. */
+let lastDimension = { name: '', text: '""' }
 
 /** The row's bytes at stream time `asOfMs`; the counter must have counted something. */
 export function encodeRow(key: string, counter: LoginCounter, asOfMs: number): Buffer {
   const { dimension, value } = dimensionOf(key)
+  if (dimension !== lastDimension.name) lastDimension = { name: dimension, text: JSON.stringify(dimension) }
   const sums = counter.rolling(asOfMs)
   let rolling = ''
   for (const [index, { name }] of counter.windows.list.entries()) {
     rolling += `${index === 0 ? '' : ','}"${name}":${sums[index]}`
   }
   return Buffer.from(
-    `{"dimension":${JSON.stringify(dimension)},"value":${JSON.stringify(value)},"count":${counter.count},` +
+    `{"dimension":${lastDimension.text},"value":${JSON.stringify(value)},"count":${counter.count},` +
       `"rolling":{${rolling}},"first_seen":"${isoTime.of(counter.firstSeen)}",` +
       `"last_seen":"${isoTime.of(counter.lastSeen)}","as_of":"${isoTime.of(asOfMs)}"}`,
   )

@@ -31,11 +31,14 @@ const deltaFlag = 2
 /** Position of the flags byte, for `markLast`. */
 const flagsAt = 1
 
+const writer = new ByteWriter()
+
+/** A copy. */
 export function encodePartial(
   header: Omit<PartialHeader, 'hasDelta' | 'isLast'>,
   delta: Buffer | null,
 ): Buffer {
-  const writer = new ByteWriter(48 + (delta?.length ?? 0))
+  writer.reset()
   writer.writeUInt8(version)
   writer.writeUInt8(delta === null ? 0 : deltaFlag)
   writer.writeUVarint(header.sourcePartition)
