@@ -6,7 +6,7 @@ const streamTask = 'src/streams/task/stream-task.ts'
 /** States decoded by the aggregate hide what the store says for some megabytes: without them every read is one of the store. */
 export const withoutCachedStates: Edit = {
   file: 'src/streams/aggregate/aggregate-processor.ts',
-  original: 'const maxCachedBytes = 4 << 20',
+  original: 'const maxCachedBytes = 8 << 20',
   mutated: 'const maxCachedBytes = 0',
 }
 

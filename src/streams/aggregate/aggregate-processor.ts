@@ -1,4 +1,5 @@
 import type { RecordView } from '../../ports/kafka.ts'
+import { StoreKey } from '../store/store-key.ts'
 import type { StateStore } from '../store/types.ts'
 import type { Processor, ProcessorContext, SinkHandle } from '../topology/processor.ts'
 import type { Aggregate } from './aggregate.ts'
@@ -8,16 +9,18 @@ import { decodePartial } from './partial.ts'
 const decayIntervalMs = 1000
 /** Keys handled in one step of such a pass. */
 const decayBatch = 500
-/** States are kept decoded between commits up to so many encoded bytes; decoded they take some times that. */
-const maxCachedBytes = 4 << 20
+/** States are kept decoded between commits up to so many bytes, about. */
+const maxCachedBytes = 8 << 20
+/** What a decoded state takes beside its encoded bytes, about: with its key, its name and its place in the map. */
+const stateOverheadInBytes = 400
 
 interface CachedState<State> {
-  readonly key: Buffer
+  readonly key: StoreKey
   readonly state: State
   /** Stream time at which the key's timer fires; null for none. */
   timer: number | null
   isDirty: boolean
-  /** Bytes of the state when it was last encoded, for the size of what is held. */
+  /** Bytes held, about, by what the state took when it was last encoded. */
   size: number
 }
 
@@ -29,8 +32,18 @@ const timerBytes = 8
 
 /** The index of an aggregate's store: the key's timer. */
 export function timerIndex(_key: Buffer, value: Buffer): Buffer | null {
-  const timer = value.subarray(0, timerBytes)
-  return timer.readBigUInt64BE() === 0n ? null : timer
+  return readTimer(value) === 0 ? null : value.subarray(0, timerBytes)
+}
+
+const highWord = 0x1_0000_0000
+
+function readTimer(entry: Buffer): number {
+  return entry.readUInt32BE(0) * highWord + entry.readUInt32BE(4)
+}
+
+function writeTimer(entry: Buffer, time: number): void {
+  entry.writeUInt32BE(Math.floor(time / highWord), 0)
+  entry.writeUInt32BE(time % highWord, 4)
 }
 
 /**
@@ -95,13 +108,15 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
       cached.timer = this.#nextTimer(cached, streamTime)
       const state = this.#aggregate.encodeState(cached.state)
       const entry = Buffer.allocUnsafe(timerBytes + state.length)
-      entry.writeBigUInt64BE(BigInt(cached.timer ?? 0))
+      writeTimer(entry, cached.timer ?? 0)
       state.copy(entry, timerBytes)
       this.#store.put(cached.key, entry)
-      this.#sink.send(cached.key, this.#aggregate.emit(cached.key, cached.state, streamTime), now)
+      const { bytes } = cached.key
+      this.#sink.send(bytes, this.#aggregate.emit(bytes, cached.state, streamTime), now)
       cached.isDirty = false
-      this.#cachedBytes += entry.length - cached.size
-      cached.size = entry.length
+      const size = stateOverheadInBytes + entry.length
+      this.#cachedBytes += size - cached.size
+      cached.size = size
     }
     this.#dirty = []
     this.#dirtyBytes = 0
@@ -123,9 +138,9 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
   #lookUp(name: string): CachedState<State> {
     const known = this.#cache.get(name)
     if (known !== undefined) return known
-    const key = Buffer.from(name, 'latin1')
+    const key = StoreKey.named(name)
     const entry = this.#store.get(key)
-    const timer = entry === null ? 0 : Number(entry.readBigUInt64BE())
+    const timer = entry === null ? 0 : readTimer(entry)
     const cached: CachedState<State> = {
       key,
       state:
@@ -134,7 +149,7 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
           : this.#aggregate.decodeState(entry.subarray(timerBytes)),
       timer: timer === 0 ? null : timer,
       isDirty: false,
-      size: entry?.length ?? 256,
+      size: stateOverheadInBytes + (entry?.length ?? 0),
     }
     this.#cache.set(name, cached)
     this.#cachedBytes += cached.size
@@ -158,6 +173,6 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
 
 function timerKey(streamTime: number): Buffer {
   const key = Buffer.allocUnsafe(timerBytes)
-  key.writeBigUInt64BE(BigInt(streamTime))
+  writeTimer(key, streamTime)
   return key
 }

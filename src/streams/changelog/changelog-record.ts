@@ -1,5 +1,7 @@
 import { CodedError } from '../../errors.ts'
 import type { RecordView } from '../../ports/kafka.ts'
+import { keySpace } from '../store/envelope.ts'
+import { StoreKey } from '../store/store-key.ts'
 import type { ChangelogWrite, CommitMeta } from '../store/types.ts'
 
 /**
@@ -12,19 +14,13 @@ import type { ChangelogWrite, CommitMeta } from '../store/types.ts'
  */
 
 const metaKind = 0x00
-const dataKind = 0x01
+/** So that an entry has the same key here as in the database. */
+const dataKind = keySpace.data
 
 /** Version of the changelog's format; a newer one is refused. */
 export const changelogFormat = 1
 
 export const metaRecordKey = Buffer.from([metaKind])
-
-export function dataRecordKey(key: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(key.length + 1)
-  bytes[0] = dataKind
-  key.copy(bytes, 1)
-  return bytes
-}
 
 export function encodeMeta(meta: CommitMeta): Buffer {
   return Buffer.from(JSON.stringify(meta))
@@ -56,7 +52,7 @@ export function decodeChangelogRecord(
     return {
       kind: 'data',
       write: {
-        key: copyOf(bytes, keyStart + 1, keyEnd),
+        key: new StoreKey(copyOf(bytes, keyStart, keyEnd)),
         value: valueStart < 0 ? null : copyOf(bytes, valueStart, valueEnd),
       },
     }

@@ -1,12 +1,13 @@
 import { CodedError } from '../../errors.ts'
 import type { DatabaseOperation } from '../../ports/database.ts'
 import { SerialQueue } from '../serial-queue.ts'
-import { CommittedCache, type CommittedValue } from './committed-cache.ts'
+import { CommittedCache, type CommittedValue, noValue } from './committed-cache.ts'
 import { absent, type EntryChecksums, maxKeptChecksums } from './entry-checksums.ts'
-import { checksumOf, databaseKey, keySpace, seal, valueIn } from './envelope.ts'
+import { checksumOf, databaseKey, envelopeOf, keySpace, valueIn } from './envelope.ts'
 import type { GuardedDatabase } from './guarded-database.ts'
 import { indexBound, moveIndexEntry, parseIndexEntry } from './index-entry.ts'
-import { noValue, ReplacedValues } from './replaced-values.ts'
+import { ReplacedInTurn, ReplacedOnce, type ReplacedValues } from './replaced-values.ts'
+import type { StoreKey } from './store-key.ts'
 import { type CommitRecord, metaPut } from './store-meta.ts'
 import { type OpenStore, openStore, type StoreOptions, wipeStore } from './store-opening.ts'
 import type { ChangelogWrite, CommitMeta, WipeReason } from './types.ts'
@@ -74,17 +75,16 @@ export class CommittedStore {
     this.#database.assertUsable()
   }
 
-  get(key: Buffer, name: string): Buffer | null {
+  get(key: StoreKey): Buffer | null {
     this.#database.assertUsable()
-    const cached = this.#cache.get(name)
-    if (cached !== undefined) return cached.value
-    const stored = databaseKey(keySpace.data, key)
-    const read = this.#checked(key, name, stored, this.#database.getSync(stored))
-    if (this.#isQuiet) this.#cache.set(name, read)
+    const known = this.#known(key)
+    if (known !== undefined) return known.value
+    const read = this.#checked(key, this.#database.getSync(key.stored))
+    if (this.#isQuiet) this.#cache.set(key.stored, read)
     return read.value
   }
 
-  async getMany(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
+  async getMany(keys: readonly StoreKey[]): Promise<(Buffer | null)[]> {
     return (await this.#lookUp(keys)).map(({ value }) => value)
   }
 
@@ -114,16 +114,13 @@ export class CommittedStore {
     }
   }
 
-  /** Writes data, position and meta in one batch; resolves when it is written. */
+  /** Writes data, position and meta in one batch; resolves when it is written. No key comes twice. */
   write(writes: readonly ChangelogWrite[], changelogPosition: number, meta: CommitMeta): Promise<void> {
     return this.#queue.run(async () => {
       await this.#inFlight
       this.#endFilling()
-      await this.#startBatch(writes, {
-        changelogPosition,
-        meta,
-        committedAtMs: this.#options.clock.now(),
-      })
+      const committedAtMs = this.#options.clock.now()
+      await this.#startBatch(writes, { changelogPosition, meta, committedAtMs }, { eachOnce: true })
       await this.#inFlight
     })
   }
@@ -212,13 +209,14 @@ export class CommittedStore {
   async #startBatch(
     writes: readonly ChangelogWrite[],
     move: Pick<CommitRecord, 'changelogPosition' | 'meta' | 'committedAtMs'>,
+    { eachOnce = false }: { readonly eachOnce?: boolean } = {},
   ): Promise<void> {
     this.#database.assertUsable()
     if (this.#checksums?.hasRoomFor(writes.length) === false) {
       this.#checksums = null
       this.#isFilling = false
     }
-    const replaced = await this.#replacedValues(writes)
+    const replaced = eachOnce ? await this.#replacedByCommit(writes) : await this.#replacedByRestore(writes)
     // While the batch before this one may still be under way: what is prepared goes by the cache, which is ahead of it.
     const { operations, entryCount, setHash } = this.#prepare(writes, replaced)
     this.#changing = replaced
@@ -235,24 +233,28 @@ export class CommittedStore {
     this.#inFlight.catch(ignoreHere)
   }
 
+  async #replacedByCommit(writes: readonly ChangelogWrite[]): Promise<ReplacedValues> {
+    return new ReplacedOnce(writes, await this.#lookUp(writes.map(({ key }) => key)))
+  }
+
   /**
    * What the writes replace, by name: from the cache or the database. In a restore that began empty, what the checksums do not know
    * replaces nothing, and has no name made for it. Null where the checksums are all that is needed.
    */
-  async #replacedValues(writes: readonly ChangelogWrite[]): Promise<ReplacedValues | null> {
+  async #replacedByRestore(writes: readonly ChangelogWrite[]): Promise<ReplacedValues | null> {
     const checksums = this.#isFilling ? this.#checksums : null
     // Without an index, the checksum is all that is needed of a replaced value.
     if (checksums !== null && this.#options.indexKeyOf === undefined) return null
     const stored = new Map<string, CommittedValue>()
-    const unknown = new Map<string, Buffer>()
+    const unknown = new Map<string, StoreKey>()
     for (const { key } of writes) {
-      if (checksums?.get(key) === absent) continue
-      const name = key.toString('latin1')
-      const known = this.#cache.get(name)
+      if (checksums?.get(key.stored) === absent) continue
+      const { name } = key
+      const known = this.#cache.get(key.stored)
       if (known === undefined) unknown.set(name, key)
       else stored.set(name, known)
     }
-    const replaced = new ReplacedValues(stored, checksums !== null)
+    const replaced = new ReplacedInTurn(stored, checksums !== null)
     if (unknown.size === 0) return replaced
     await this.#inFlight
     const values = await this.#lookUp([...unknown.values()])
@@ -269,17 +271,17 @@ export class CommittedStore {
     let { entryCount, setHash } = this.#commit
     const { indexKeyOf } = this.#options
     for (const { key, value } of writes) {
-      const entry = value === null ? null : seal(keySpace.data, key, value)
-      if (entry === null) operations.push({ type: 'del', key: databaseKey(keySpace.data, key) })
-      else operations.push({ type: 'put', key: entry.key, value: entry.value })
+      const entry = value === null ? null : envelopeOf(key.stored, value)
+      if (entry === null) operations.push({ type: 'del', key: key.stored })
+      else operations.push({ type: 'put', key: key.stored, value: entry.envelope })
 
-      let oldChecksum = this.#checksums?.exchange(key, entry?.checksum ?? absent) ?? absent
+      let oldChecksum = this.#checksums?.exchange(key.stored, entry?.checksum ?? absent) ?? absent
       if (replaced !== null) {
-        const now = entry === null ? noValue : { value: valueIn(entry.value), checksum: entry.checksum }
+        const now = entry === null ? noValue : { value, checksum: entry.checksum }
         const isNew = this.#isFilling && oldChecksum === absent
         const old = isNew ? noValue : this.#exchange(key, now, replaced)
         if (isNew) replaced.add(key, now)
-        if (indexKeyOf !== undefined) moveIndexEntry(operations, indexKeyOf, key, old.value, now.value)
+        if (indexKeyOf !== undefined) moveIndexEntry(operations, indexKeyOf, key, old.value, value)
         oldChecksum = old.value === null ? absent : old.checksum
       }
       if (oldChecksum !== absent) {
@@ -294,48 +296,48 @@ export class CommittedStore {
     return { operations, entryCount, setHash: modulo32(setHash) }
   }
 
-  #exchange(key: Buffer, now: CommittedValue, replaced: ReplacedValues): CommittedValue {
-    const name = key.toString('latin1')
+  #exchange(key: StoreKey, now: CommittedValue, replaced: ReplacedValues): CommittedValue {
     // A restore that began empty leaves the cache so: it would only pass through.
-    if (!this.#isFilling) this.#cache.set(name, now)
-    return replaced.exchange(name, now)
+    if (!this.#isFilling) this.#cache.set(key.stored, now)
+    return replaced.exchange(key, now)
   }
 
-  async #lookUp(keys: readonly Buffer[]): Promise<CommittedValue[]> {
+  /** What is known without the database; undefined for nothing. A key that the checksums do not have is not in the store. */
+  #known({ stored }: StoreKey): CommittedValue | undefined {
+    return this.#cache.get(stored) ?? (this.#checksums?.get(stored) === absent ? noValue : undefined)
+  }
+
+  async #lookUp(keys: readonly StoreKey[]): Promise<CommittedValue[]> {
     this.#database.assertUsable()
-    const names = keys.map((key) => key.toString('latin1'))
-    const found = names.map((name) => this.#cache.get(name))
+    const found = keys.map((key) => this.#known(key))
     const missing: number[] = []
     for (let at = 0; at < found.length; at += 1) if (found[at] === undefined) missing.push(at)
     if (missing.length === 0) return found.map((value) => value ?? noValue)
 
     const quietSince = this.#isQuiet ? this.#batchesStarted : -1
-    const stored = missing.map((at) => databaseKey(keySpace.data, keys[at] ?? nothing))
-    const envelopes = await this.#database.getMany(stored)
-    for (const [n, at] of missing.entries()) {
-      const key = keys[at] ?? nothing
-      const name = names[at] ?? ''
-      const storedKey = stored[n] ?? nothing
-      let read = this.#whole(storedKey, envelopes[n])
-      if (!this.#isWrittenLast(key, name, read)) {
+    const unknown = keys.filter((_, at) => found[at] === undefined)
+    const envelopes = await this.#database.getMany(unknown.map(({ stored }) => stored))
+    for (const [n, key] of unknown.entries()) {
+      let read = this.#whole(key, envelopes[n])
+      if (!this.#isWrittenLast(key, read)) {
         // A batch may have been written since the read began. Without one under way there is no excuse.
         await this.#settled()
-        read = this.#cache.get(name) ?? this.#checked(key, name, storedKey, this.#database.getSync(storedKey))
+        read = this.#cache.get(key.stored) ?? this.#checked(key, this.#database.getSync(key.stored))
       }
-      found[at] = read
-      if (quietSince === this.#batchesStarted) this.#cache.set(name, read)
+      found[missing[n] ?? 0] = read
+      if (quietSince === this.#batchesStarted) this.#cache.set(key.stored, read)
     }
     return found.map((value) => value ?? noValue)
   }
 
   /** Throws STORE_DAMAGED where it is not whole, or not what was written last. */
-  #checked(key: Buffer, name: string, stored: Buffer, envelope: Buffer | undefined): CommittedValue {
-    const read = this.#whole(stored, envelope)
-    if (this.#isWrittenLast(key, name, read)) return read
+  #checked(key: StoreKey, envelope: Buffer | undefined): CommittedValue {
+    const read = this.#whole(key, envelope)
+    if (this.#isWrittenLast(key, read)) return read
     throw this.#damage(read.value === null ? 'an entry is gone' : 'an older value has come back')
   }
 
-  #whole(stored: Buffer, envelope: Buffer | undefined): CommittedValue {
+  #whole({ stored }: StoreKey, envelope: Buffer | undefined): CommittedValue {
     if (envelope === undefined) return noValue
     const checksum = checksumOf(stored, envelope)
     if (checksum === -1) throw this.#damage('a value does not fit its checksum')
@@ -343,9 +345,9 @@ export class CommittedStore {
   }
 
   /** True also where nobody knows. */
-  #isWrittenLast(key: Buffer, name: string, { value, checksum }: CommittedValue): boolean {
+  #isWrittenLast({ name, stored }: StoreKey, { value, checksum }: CommittedValue): boolean {
     if (this.#checksums === null || this.#changing?.has(name) === true) return true
-    return this.#checksums.get(key) === (value === null ? absent : checksum)
+    return this.#checksums.get(stored) === (value === null ? absent : checksum)
   }
 
   #damage(detail: string): CodedError {
@@ -358,8 +360,6 @@ export class CommittedStore {
     })
   }
 }
-
-const nothing = Buffer.alloc(0)
 
 const ignoreHere = (): void => {
   // The failure is thrown to the caller of the operation that failed, and remembered by the guarded database.

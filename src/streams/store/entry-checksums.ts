@@ -1,6 +1,6 @@
 /**
- * The checksum of the envelope of every entry that a store must hold, by a 64-bit fingerprint of the key, in a typed array:
- * 23 to 91 bytes a key. It spares a restore a read per record, for a key that is not in it is not in the store; and it tells what
+ * The checksum of the envelope of every entry that a store must hold, by a 64-bit fingerprint of its database key, in a typed array:
+ * 23 to 46 bytes a key. It spares a restore a read per record, for a key that is not in it is not in the store; and it tells what
  * no checksum on disk can: that an entry is gone, or that an older one has come back in its place.
  *
  * Two keys with one fingerprint (3 in 100 million for a million keys) make a store that is right look damaged, and be rebuilt. Each
@@ -61,7 +61,7 @@ export class EntryChecksums {
 
   #grow(): void {
     const old = this.#slots
-    const capacity = this.#capacity * 4
+    const capacity = this.#capacity * 2
     const slots = new Uint32Array(capacity * wordsPerSlot)
     for (let from = 0; from < old.length; from += wordsPerSlot) {
       if (old[from] === free) continue
@@ -76,8 +76,8 @@ export class EntryChecksums {
   }
 }
 
-/** Beyond a restore, checksums of more entries are not kept: these just fit into 4 MiB, and one more table is 16 MiB. */
-export const maxKeptChecksums = 180_000
+/** Beyond a restore, checksums of more entries are not kept: these just fit into 8 MiB. */
+export const maxKeptChecksums = 360_000
 
 /** In place of a checksum, which is never negative. */
 export const absent = -1

@@ -6,8 +6,7 @@ import { crc32c } from '../../bytes/crc32c.ts'
  *   key     1 byte key space, then the key
  *   value   the value, then CRC-32C (4 bytes, little-endian) over the key as it stands there, and the value
  *
- * The checksum covers the key, so that a value which turns up under another key is noticed too. It stands last, so
- * that key and value lie side by side while an entry is made, and one pass sums them up.
+ * The checksum covers the key, so that a value which turns up under another key is noticed too.
  */
 export const keySpace = { meta: 0, data: 1, index: 2, end: 3 } as const
 
@@ -15,6 +14,7 @@ export type KeySpace = (typeof keySpace)[keyof typeof keySpace]
 
 const checksumLength = 4
 
+/** An entry as it stands in the database. */
 export interface SealedEntry {
   readonly key: Buffer
   readonly value: Buffer
@@ -22,15 +22,18 @@ export interface SealedEntry {
 }
 
 export function seal(space: KeySpace, key: Buffer, value: Buffer): SealedEntry {
-  const keyEnd = 1 + key.length
-  const valueEnd = keyEnd + value.length
-  const bytes = Buffer.allocUnsafe(valueEnd + checksumLength)
-  bytes[0] = space
-  bytes.set(key, 1)
-  bytes.set(value, keyEnd)
-  const checksum = crc32c(bytes.subarray(0, valueEnd))
-  bytes.writeUInt32LE(checksum, valueEnd)
-  return { key: bytes.subarray(0, keyEnd), value: bytes.subarray(keyEnd), checksum }
+  const stored = databaseKey(space, key)
+  const { envelope, checksum } = envelopeOf(stored, value)
+  return { key: stored, value: envelope, checksum }
+}
+
+/** A copy of the value, with its checksum behind it. */
+export function envelopeOf(databaseKey: Buffer, value: Buffer): { envelope: Buffer; checksum: number } {
+  const envelope = Buffer.allocUnsafe(value.length + checksumLength)
+  envelope.set(value)
+  const checksum = crc32c(value, crc32c(databaseKey))
+  envelope.writeUInt32LE(checksum, value.length)
+  return { envelope, checksum }
 }
 
 /** The checksum that stands in an envelope, or -1 where it does not fit to key and value. */
@@ -38,7 +41,7 @@ export function checksumOf(databaseKey: Buffer, envelope: Buffer): number {
   const valueEnd = envelope.length - checksumLength
   if (valueEnd < 0) return -1
   const checksum = envelope.readUInt32LE(valueEnd)
-  return crc32c(envelope.subarray(0, valueEnd), crc32c(databaseKey)) === checksum ? checksum : -1
+  return crc32c(envelope, crc32c(databaseKey), 0, valueEnd) === checksum ? checksum : -1
 }
 
 /** The value in an envelope, as a view. */

@@ -1,5 +1,6 @@
 import type { DatabaseOperation } from '../../ports/database.ts'
-import { databaseKey, keySpace, seal } from './envelope.ts'
+import { databaseKey, envelopeOf, keySpace } from './envelope.ts'
+import type { StoreKey } from './store-key.ts'
 
 /**
  * The key of an index entry: key space, index, terminator 00 01, key. A 00 within the index is written 00 FF, so that
@@ -50,21 +51,28 @@ export function parseIndexEntry(entryKey: Buffer): { index: Buffer; key: Buffer 
 export function moveIndexEntry(
   operations: DatabaseOperation[],
   indexKeyOf: (key: Buffer, value: Buffer) => Buffer | null,
-  key: Buffer,
+  key: StoreKey,
   before: Buffer | null,
   after: Buffer | null,
 ): void {
-  const entryOf = (value: Buffer | null): Buffer | null => {
-    const index = value === null ? null : indexKeyOf(key, value)
-    return index === null ? null : indexEntryKey(index, key)
-  }
-  const from = entryOf(before)
-  const to = entryOf(after)
+  const from = entryFor(indexKeyOf, key, before)
+  const to = entryFor(indexKeyOf, key, after)
   if (from !== null && to?.equals(from) !== true) {
     operations.push({ type: 'del', key: databaseKey(keySpace.index, from) })
   }
   if (to !== null && from?.equals(to) !== true) {
-    const { key: entryKey, value } = seal(keySpace.index, to, Buffer.alloc(0))
-    operations.push({ type: 'put', key: entryKey, value })
+    const entryKey = databaseKey(keySpace.index, to)
+    operations.push({ type: 'put', key: entryKey, value: envelopeOf(entryKey, nothing).envelope })
   }
+}
+
+const nothing = Buffer.alloc(0)
+
+function entryFor(
+  indexKeyOf: (key: Buffer, value: Buffer) => Buffer | null,
+  { bytes }: StoreKey,
+  value: Buffer | null,
+): Buffer | null {
+  const index = value === null ? null : indexKeyOf(bytes, value)
+  return index === null ? null : indexEntryKey(index, bytes)
 }

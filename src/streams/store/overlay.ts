@@ -1,13 +1,14 @@
 import { databaseKey, keySpace } from './envelope.ts'
 import { indexEntryKey } from './index-entry.ts'
+import type { StoreKey } from './store-key.ts'
 import type { ChangelogWrite, IndexKeyOf } from './types.ts'
 
 /**
  * The writes that are not in the database yet, in two layers: `frozen` holds those of the transaction that is being
- * committed, `current` those made since. Keys are latin1 strings, whose order is that of the bytes.
+ * committed, `current` those made since. Found by the names of keys, whose order is that of the bytes.
  */
 export interface OverlayEntry {
-  readonly key: Buffer
+  readonly key: StoreKey
   /** Null deletes. */
   readonly value: Buffer | null
 }
@@ -38,12 +39,14 @@ export class Overlay {
     return this.#current.entries.get(name) ?? this.#frozen?.entries.get(name)
   }
 
-  write(key: Buffer, value: Buffer | null): void {
+  write(key: StoreKey, value: Buffer | null): void {
     const layer = this.#current
-    const name = key.toString('latin1')
+    const { name } = key
     const old = layer.entries.get(name)
     layer.sizeInBytes +=
-      old === undefined ? entryOverheadInBytes + 2 * key.length : -(old.value === null ? 0 : old.value.length)
+      old === undefined
+        ? entryOverheadInBytes + 2 * name.length
+        : -(old.value === null ? 0 : old.value.length)
     layer.sizeInBytes += value === null ? 0 : value.length
     layer.entries.set(name, { key, value })
   }
@@ -105,9 +108,10 @@ export class OverlayView {
   indexed(bound: Buffer, indexKeyOf: IndexKeyOf): (readonly [name: string, entry: OverlayEntry])[] {
     const end = bound.toString('latin1')
     return this.#select((_, entry) => {
-      const index = entry.value === null ? null : indexKeyOf(entry.key, entry.value)
+      const { key, value } = entry
+      const index = value === null ? null : indexKeyOf(key.bytes, value)
       if (index === null) return null
-      const name = databaseKey(keySpace.index, indexEntryKey(index, entry.key)).toString('latin1')
+      const name = databaseKey(keySpace.index, indexEntryKey(index, key.bytes)).toString('latin1')
       return name < end ? [name, entry] : null
     })
   }

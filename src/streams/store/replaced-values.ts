@@ -1,17 +1,55 @@
-import type { CommittedValue } from './committed-cache.ts'
+import { type CommittedValue, noValue } from './committed-cache.ts'
+import type { StoreKey } from './store-key.ts'
+import type { ChangelogWrite } from './types.ts'
 
-export const noValue: CommittedValue = { value: null, checksum: 0 }
+/** What the writes of one batch replace, which they tell one after the other. */
+export interface ReplacedValues {
+  /** Whether the batch may write to this name. */
+  has(name: string): boolean
+  /** Puts `now` where certainly nothing stands. */
+  add(key: StoreKey, now: CommittedValue): void
+  /** Puts `now` in the place of what is returned. */
+  exchange(key: StoreKey, now: CommittedValue): CommittedValue
+}
+
+/** Of a commit: no key comes twice, so it is what the store holds, in the order of the writes. */
+export class ReplacedOnce implements ReplacedValues {
+  readonly #writes: readonly ChangelogWrite[]
+  readonly #stored: readonly CommittedValue[]
+  #next = 0
+  /** Made when somebody asks, which only a read during the batch does. */
+  #names: Set<string> | null = null
+
+  constructor(writes: readonly ChangelogWrite[], stored: readonly CommittedValue[]) {
+    this.#writes = writes
+    this.#stored = stored
+  }
+
+  has(name: string): boolean {
+    this.#names ??= new Set(this.#writes.map(({ key }) => key.name))
+    return this.#names.has(name)
+  }
+
+  add(): void {
+    this.#next += 1
+  }
+
+  exchange(): CommittedValue {
+    this.#next += 1
+    return this.#stored[this.#next - 1] ?? noValue
+  }
+}
 
 /**
- * What the writes of one batch replace: at first what the store holds under their keys, then what earlier writes of the batch
- * have put there. By name, which is the key in Latin-1.
+ * Of a chunk of a changelog, in which a key may come again: at first what the store holds under the keys, then what earlier writes of
+ * the batch have put there.
  *
  * In a restore that began empty nearly every key is new. Such writes are only noted, without a name, until a key comes for the second
  * time in a batch; then all get their names at once, so that the cost stays linear.
  */
-export class ReplacedValues {
+export class ReplacedInTurn implements ReplacedValues {
   readonly #byName: Map<string, CommittedValue>
-  #unnamed: { readonly key: Buffer; readonly now: CommittedValue }[] | null
+  #unnamed: { readonly key: StoreKey; readonly now: CommittedValue }[] | null
 
   /** `mostAreNew`: in a restore that began empty; the values stored under keys that are not new stand in `stored`. */
   constructor(stored: Map<string, CommittedValue>, mostAreNew: boolean) {
@@ -19,19 +57,16 @@ export class ReplacedValues {
     this.#unnamed = mostAreNew ? [] : null
   }
 
-  /** Whether the batch may write to this name. */
   has(name: string): boolean {
     return this.#unnamed !== null || this.#byName.has(name)
   }
 
-  /** Puts `now` where certainly nothing stands. */
-  add(key: Buffer, now: CommittedValue): void {
+  add(key: StoreKey, now: CommittedValue): void {
     if (this.#unnamed !== null) this.#unnamed.push({ key, now })
-    else this.#byName.set(key.toString('latin1'), now)
+    else this.#byName.set(key.name, now)
   }
 
-  /** Puts `now` in the place of what is returned. */
-  exchange(name: string, now: CommittedValue): CommittedValue {
+  exchange({ name }: StoreKey, now: CommittedValue): CommittedValue {
     if (this.#unnamed !== null && !this.#byName.has(name)) this.#nameAll(this.#unnamed)
     const old = this.#byName.get(name) ?? noValue
     // While names are left out, what is put there next has none: nothing older may then stand here.
@@ -40,8 +75,8 @@ export class ReplacedValues {
     return old
   }
 
-  #nameAll(unnamed: readonly { readonly key: Buffer; readonly now: CommittedValue }[]): void {
-    for (const { key, now } of unnamed) this.#byName.set(key.toString('latin1'), now)
+  #nameAll(unnamed: readonly { readonly key: StoreKey; readonly now: CommittedValue }[]): void {
+    for (const { key, now } of unnamed) this.#byName.set(key.name, now)
     this.#unnamed = null
   }
 }

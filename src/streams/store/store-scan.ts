@@ -7,7 +7,8 @@ import type { IndexKeyOf } from './types.ts'
 
 /**
  * Reads the whole store and says what is wrong with it, or null. It is right if every envelope fits, if count and set hash are
- * those of the last commit, and if the index is exactly what follows from the values. Tells `onEntry` of each entry of data.
+ * those of the last commit, and if the index is exactly what follows from the values. Tells `onEntry` of each entry of data, by its key in the
+ * database.
  */
 export async function findDamage(
   database: Database,
@@ -25,7 +26,7 @@ export async function findDamage(
       const checksum = checksumOf(key, envelope)
       if (checksum === -1) return 'a value does not fit its checksum'
       add(data, checksum)
-      onEntry?.(key.subarray(1), checksum)
+      onEntry?.(key, checksum)
       const index = indexKeyOf?.(key.subarray(1), valueIn(envelope)) ?? null
       if (index === null) continue
       add(derived, crc32c(databaseKey(keySpace.index, indexEntryKey(index, key.subarray(1)))))

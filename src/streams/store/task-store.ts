@@ -2,6 +2,7 @@ import { CodedError } from '../../errors.ts'
 import { CommittedStore } from './committed-store.ts'
 import { indexBound } from './index-entry.ts'
 import { Overlay, type OverlayView } from './overlay.ts'
+import { StoreKey } from './store-key.ts'
 import type { StoreOptions } from './store-opening.ts'
 import type { ChangelogWrite, CommitMeta, StateStore, WipeReason } from './types.ts'
 
@@ -50,17 +51,18 @@ export class TaskStore implements StateStore {
     return this.#overlay.sizeInBytes
   }
 
-  get(key: Buffer): Buffer | null {
+  get(key: Buffer | StoreKey): Buffer | null {
     this.#committed.assertUsable()
-    const name = key.toString('latin1')
-    const entry = this.#overlay.get(name)
-    return entry === undefined ? this.#committed.get(key, name) : entry.value
+    const known = StoreKey.of(key)
+    const entry = this.#overlay.get(known.name)
+    return entry === undefined ? this.#committed.get(known) : entry.value
   }
 
   async getMany(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
     this.#committed.assertUsable()
-    const entries = keys.map((key) => this.#overlay.get(key.toString('latin1')))
-    const below = keys.filter((_, at) => entries[at] === undefined)
+    const known = keys.map((key) => StoreKey.of(key))
+    const entries = known.map(({ name }) => this.#overlay.get(name))
+    const below = known.filter((_, at) => entries[at] === undefined)
     const committed = below.length === 0 ? [] : await this.#committed.getMany(below)
     let taken = 0
     return entries.map((entry) => {
@@ -86,7 +88,7 @@ export class TaskStore implements StateStore {
     }
     const uncommitted: (readonly [string, [Buffer, Buffer]])[] = []
     for (const [name, { key, value }] of pending) {
-      if (value !== null) uncommitted.push([name, [key, value]])
+      if (value !== null) uncommitted.push([name, [key.bytes, value]])
     }
     return merge(committed, uncommitted, limit)
   }
@@ -98,20 +100,20 @@ export class TaskStore implements StateStore {
     const view = this.#overlay.view()
     const uncommitted: (readonly [string, IndexedEntry])[] = []
     for (const [name, { key, value }] of view.indexed(indexBound(lt), indexKeyOf)) {
-      const index = value === null ? null : indexKeyOf(key, value)
-      if (value !== null && index !== null) uncommitted.push([name, { index, key, value }])
+      const index = value === null ? null : indexKeyOf(key.bytes, value)
+      if (value !== null && index !== null) uncommitted.push([name, { index, key: key.bytes, value }])
     }
     return merge(await this.#committedIndexed(lt, limit, view), uncommitted, limit)
   }
 
-  put(key: Buffer, value: Buffer): void {
+  put(key: Buffer | StoreKey, value: Buffer): void {
     this.#committed.assertUsable()
-    this.#overlay.write(key, value)
+    this.#overlay.write(StoreKey.of(key), value)
   }
 
-  delete(key: Buffer): void {
+  delete(key: Buffer | StoreKey): void {
     this.#committed.assertUsable()
-    this.#overlay.write(key, null)
+    this.#overlay.write(StoreKey.of(key), null)
   }
 
   /**
@@ -174,7 +176,7 @@ export class TaskStore implements StateStore {
     for await (const chunk of this.#committed.indexed(lt)) {
       const candidates = chunk.filter(({ key }) => view.get(key.toString('latin1')) === undefined)
       const wanted = candidates.slice(0, limit - found.length)
-      const values = await this.#committed.getMany(wanted.map(({ key }) => key))
+      const values = await this.#committed.getMany(wanted.map(({ key }) => StoreKey.of(key)))
       wanted.forEach(({ entryKey, index, key }, at) => {
         const value = values[at] ?? null
         const expected = value === null ? null : (this.#options.indexKeyOf?.(key, value) ?? null)

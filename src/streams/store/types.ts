@@ -1,3 +1,5 @@
+import type { StoreKey } from './store-key.ts'
+
 /**
  * The state of one task: a key-value view whose writes stay in memory (the overlay) until their Kafka transaction has
  * committed, over one LevelDB that moves from commit to commit in single batches.
@@ -32,16 +34,19 @@ export interface StoreIdentity {
 export type IndexKeyOf = (key: Buffer, value: Buffer) => Buffer | null
 
 export interface StateStoreReader {
-  /** Synchronous; sees uncommitted writes. Keys and values are the caller's own copies or views that nobody changes. */
-  get(key: Buffer): Buffer | null
+  /**
+   * Synchronous; sees uncommitted writes. Keys and values are the caller's own copies or views that nobody changes. Who comes with one
+   * key several times may come with a `StoreKey`.
+   */
+  get(key: Buffer | StoreKey): Buffer | null
   getMany(keys: readonly Buffer[]): Promise<(Buffer | null)[]>
   /** Entries with gte <= key < lt in key order (bytewise), uncommitted writes included. */
   range(options: { gte: Buffer; lt: Buffer; limit?: number }): Promise<[Buffer, Buffer][]>
 }
 
 export interface StateStore extends StateStoreReader {
-  put(key: Buffer, value: Buffer): void
-  delete(key: Buffer): void
+  put(key: Buffer | StoreKey, value: Buffer): void
+  delete(key: Buffer | StoreKey): void
   /**
    * Keys whose index entry is below `lt` (bytewise), in index order, at most `limit`. Each entry is checked against the value it
    * was derived from; STORE_DAMAGED where they do not fit.
@@ -50,7 +55,7 @@ export interface StateStore extends StateStoreReader {
 }
 
 export interface ChangelogWrite {
-  readonly key: Buffer
+  readonly key: StoreKey
   /** Null deletes. */
   readonly value: Buffer | null
 }

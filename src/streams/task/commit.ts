@@ -1,5 +1,5 @@
 import type { ConsumerOffset, Outgoing, TopicPartition } from '../../ports/kafka.ts'
-import { dataRecordKey, encodeMeta, metaRecordKey } from '../changelog/changelog-record.ts'
+import { encodeMeta, metaRecordKey } from '../changelog/changelog-record.ts'
 import type { EngineObserver } from '../runtime/engine-observer.ts'
 import type { TaskStore } from '../store/task-store.ts'
 import type { CommitMeta } from '../store/types.ts'
@@ -65,7 +65,7 @@ export function freezeStore(
   if (store === null || changelog === null) return null
   const now = clock.now()
   const records = transactions.appender(catalog.maxBatchBytes(changelog.topic))
-  for (const { key, value } of store.freeze()) records.append(dataRecordKey(key), value, now)
+  for (const { key, value } of store.freeze()) records.append(key.stored, value, now)
   records.append(metaRecordKey, encodeMeta(meta), now)
   return { partition: changelog, records }
 }

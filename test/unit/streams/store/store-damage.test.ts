@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { Database } from '../../../../src/ports/database.ts'
 import { databaseKey, keySpace, seal } from '../../../../src/streams/store/envelope.ts'
 import { indexEntryKey } from '../../../../src/streams/store/index-entry.ts'
+import { StoreKey } from '../../../../src/streams/store/store-key.ts'
 import { metaKey, metaPut } from '../../../../src/streams/store/store-meta.ts'
 import type { StoreOptions } from '../../../../src/streams/store/store-opening.ts'
 import { levelDatabaseOpener } from '../../../../src/system/level-database.ts'
@@ -307,7 +308,7 @@ describe('a store that is not ours is not read', () => {
     const directory = await storeOnDisk(10, { clock: clockAt(() => 0) })
     const late = { clock: clockAt(() => day) }
     const { store } = await openStore(directory, late)
-    await store.applyRestored([{ key: Buffer.from('k'), value: Buffer.from('v') }], 200, null)
+    await store.applyRestored([{ key: StoreKey.of(Buffer.from('k')), value: Buffer.from('v') }], 200, null)
     await store.close({ clean: false })
     await expectWiped(directory, 'too-old', { clock: clockAt(() => day + 1) })
   })

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Database, DatabaseOpener } from '../../../../src/ports/database.ts'
+import { StoreKey } from '../../../../src/streams/store/store-key.ts'
 import type { WipeReason } from '../../../../src/streams/store/types.ts'
 import { levelDatabaseOpener } from '../../../../src/system/level-database.ts'
 import { commit, metaAt, openStore, temporaryDirectory } from './store-fixture.ts'
@@ -78,7 +79,7 @@ describe('after a failed write the handle is dead', () => {
 
   test('a restored batch that fails shows at the next call or at the end', async () => {
     const { store } = await openStore(await temporaryDirectory(), { opener: failingOpener(2) })
-    await store.applyRestored([{ key, value: key }], 1, null)
+    await store.applyRestored([{ key: StoreKey.of(key), value: key }], 1, null)
     await expect(store.finishRestore()).rejects.toEqual(writeFailed)
     await store.close({ clean: false })
   })

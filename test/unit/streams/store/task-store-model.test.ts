@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { DatabaseOpener } from '../../../../src/ports/database.ts'
+import { StoreKey } from '../../../../src/streams/store/store-key.ts'
 import type { TaskStore } from '../../../../src/streams/store/task-store.ts'
 import { levelDatabaseOpener } from '../../../../src/system/level-database.ts'
-import { firstTwoBytes, metaAt, openStore, temporaryDirectory } from './store-fixture.ts'
+import { commit, firstTwoBytes, metaAt, openStore, temporaryDirectory } from './store-fixture.ts'
 
 /**
  * The store against maps that know no layers: `committed`, and what the two overlays make of it. Keys are few, so that they
@@ -186,7 +187,8 @@ describe('a restore leaves what the changelog says', () => {
         for (const writes of batches) {
           position += writes.length
           for (const each of writes) apply(model, each)
-          applied.push(store.applyRestored(writes, position, null))
+          const keyed = writes.map(({ key, value }) => ({ key: StoreKey.of(key), value }))
+          applied.push(store.applyRestored(keyed, position, null))
         }
         await Promise.all(applied)
         await store.finishRestore()
@@ -206,7 +208,9 @@ describe('a restore leaves what the changelog says', () => {
 test('a batch of a restore that has each of many keys twice takes a time that grows with their number alone', async () => {
   const { store } = await openStore(await temporaryDirectory(), { indexKeyOf: firstTwoBytes })
   const keys = Array.from({ length: 20_000 }, (_, index) => Buffer.from(`key-${index}`))
-  const writes = ['old', 'new'].flatMap((value) => keys.map((key) => ({ key, value: Buffer.from(value) })))
+  const writes = ['old', 'new'].flatMap((value) =>
+    keys.map((key) => ({ key: StoreKey.of(key), value: Buffer.from(value) })),
+  )
   const startedAt = performance.now()
   await store.applyRestored(writes, writes.length, null)
   await store.finishRestore()
@@ -221,7 +225,7 @@ test('a limited range looks behind deleted entries', async () => {
   const { store } = await openStore(await temporaryDirectory())
   const rows = ['a', 'b', 'c', 'd', 'e'].map((name) => Buffer.from(name))
   await store.applyRestored(
-    rows.map((key) => ({ key, value: key })),
+    rows.map((key) => ({ key: StoreKey.of(key), value: key })),
     5,
     null,
   )
@@ -255,16 +259,19 @@ test('a read that a commit overtakes does not leave an old value behind', async 
       }
     },
   }
-  const { store } = await openStore(await temporaryDirectory(), { opener })
+  const directory = await temporaryDirectory()
+  const before = await openStore(directory)
+  await commit(before.store, 1, [['key', 'old']])
+  await before.store.close({ clean: true })
+  const { store } = await openStore(directory, { opener })
   const key = Buffer.from('key')
-  await store.finishRestore()
   holding = true
   const reading = store.getMany([key])
   await new Promise((resolve) => setTimeout(resolve, 20))
   holding = false
   store.put(key, Buffer.from('new'))
   store.freeze()
-  await store.commitFrozen(1, metaAt(1))
+  await store.commitFrozen(2, metaAt(2))
   held.release()
   // What the database gave is older than what it has been told meanwhile: it is asked again.
   expect(await reading).toEqual([Buffer.from('new')])
