@@ -130,9 +130,10 @@ export class GroupPlayer {
       ? members
       : members.filter(({ slot }) => !this.#isPending(slot))
     if (leaving.length === 0) return
+    const together = this.#release.leavesAtOnce ? leaving : leaving.slice(0, 1)
     const request = {
       groupId: this.#names.groupId,
-      members: leaving.map(({ slot, as }) => ({
+      members: together.map(({ slot, as }) => ({
         memberId: this.#memberId(slot, as),
         instanceId: this.#slots[slot]?.instanceId ?? null,
       })),

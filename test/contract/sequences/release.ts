@@ -1,6 +1,6 @@
 /**
  * What Kafka before 4 does otherwise than the simulated broker, which is a 4.3. The port relies on none of it: it never uses an epoch
- * that it was not given, and looks at no log start of a refused batch, nor at groups without members.
+ * that it was not given, and looks at no log start of a refused batch, nor at groups without members; nobody leaves for another.
  */
 export interface Release {
   /** A leader asks about a batch of another epoch than that of the open transaction; else its own log judges. */
@@ -9,6 +9,8 @@ export interface Release {
   readonly forgetsRefusedGroups: boolean
   /** Whoever was told to come back with an id, and leaves instead, makes the group rebalance. */
   readonly pendingLeaveRebalances: boolean
+  /** Members that leave in one request are out at once; else a join that waits may be answered between one and the next. */
+  readonly leavesAtOnce: boolean
   /** The last stable offset is where a batch begins, even if the log starts within that batch (KAFKA-17803). */
   readonly stableBeforeLogStart: boolean
 }
@@ -20,6 +22,7 @@ export function releaseOf(version: string | undefined): Release {
     asksAboutOtherEpochs: isNew,
     forgetsRefusedGroups: isNew,
     pendingLeaveRebalances: isNew,
+    leavesAtOnce: isNew,
     stableBeforeLogStart: isNew,
   }
 }
