@@ -88,7 +88,7 @@ time('add a backlog of 100 s', 10_000, 4, () => {
   for (let index = 0; index < 10_000; index++) {
     counter.add(decodeDelta(delta), fold.streamTimeMs)
     encodeCounter(counter)
-    encodeRow('total', counter, fold.streamTimeMs)
+    encodeRow(Buffer.from('total'), counter, fold.streamTimeMs)
   }
 })
 const steady = new LoginCounter(windows)
@@ -100,7 +100,7 @@ time('add a login, encode, row', 10_000, 8, () => {
     one.add(nowMs, Math.floor(nowMs / windows.tickMs))
     steady.add(decodeDelta(encodeDelta(one)), nowMs)
     encodeCounter(steady)
-    encodeRow('total', steady, nowMs)
+    encodeRow(Buffer.from('total'), steady, nowMs)
   }
 })
 const encoded = encodeCounter(counter)

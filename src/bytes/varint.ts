@@ -108,7 +108,8 @@ export class ByteWriter {
     if (end - start > 32) {
       this.buffer.set(start === 0 && end === source.length ? source : source.subarray(start, end), this.used)
     } else {
-      for (let at = start, to = this.used; at < end; at++, to++) this.buffer[to] = source[at] as number
+      const { buffer } = this
+      for (let at = start, to = this.used; at < end; at++, to++) buffer[to] = source[at] as number
     }
     this.used += end - start
   }

@@ -15,6 +15,6 @@ export function loginAggregate(windows: Windows): Aggregate<LoginDelta, LoginCou
     encodeState: encodeCounter,
     decodeState: (bytes) => decodeCounter(bytes, windows),
     nextChange: (counter, streamTime) => counter.nextChange(streamTime),
-    emit: (key, counter, streamTime) => encodeRow(key.toString(), counter, streamTime),
+    emit: (key, counter, streamTime) => encodeRow(key, counter, streamTime),
   }
 }

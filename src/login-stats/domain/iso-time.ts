@@ -1,4 +1,6 @@
 const secondsOfDay = 86_400
+const zero = 0x30
+const msAt = '2026-01-01T00:00:00.'.length
 const twoDigits = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'))
 
 /**
@@ -12,14 +14,32 @@ export class IsoTime {
   #day = Number.NaN
   /** Up to the T behind the date. */
   #date = ''
+  readonly #bytes = Buffer.from('2026-01-01T00:00:00.000Z')
 
   of(timeMs: number): string {
+    const second = this.#moveTo(timeMs)
+    return `${this.#prefix}${String(timeMs - second * 1_000).padStart(3, '0')}Z`
+  }
+
+  /** The ASCII bytes of what `of` returns, which the next call changes. */
+  bytesOf(timeMs: number): Buffer {
+    const before = this.#second
+    const second = this.#moveTo(timeMs)
+    if (second !== before) this.#bytes.write(this.#prefix, 'latin1')
+    const ms = timeMs - second * 1_000
+    this.#bytes[msAt] = zero + Math.floor(ms / 100)
+    this.#bytes[msAt + 1] = zero + (Math.floor(ms / 10) % 10)
+    this.#bytes[msAt + 2] = zero + (ms % 10)
+    return this.#bytes
+  }
+
+  #moveTo(timeMs: number): number {
     const second = Math.floor(timeMs / 1_000)
     if (second !== this.#second) {
       this.#second = second
       this.#prefix = this.#prefixOf(second)
     }
-    return `${this.#prefix}${String(timeMs - second * 1_000).padStart(3, '0')}Z`
+    return second
   }
 
   #prefixOf(second: number): string {

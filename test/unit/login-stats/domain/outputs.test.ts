@@ -27,7 +27,7 @@ function counterOf(
 describe('a table row', () => {
   it('is the JSON of the contract', () => {
     const row = encodeRow(
-      'locale:RU',
+      Buffer.from('locale:RU'),
       counterOf([start, start + 2_253_000], start + 2_253_000),
       start + 2_253_000,
     )
@@ -47,7 +47,7 @@ describe('a table row', () => {
         const asOf = Math.max(...list)
         const counter = counterOf(list, asOf)
         const key = `app_version:${value.replace(/[%:+]/g, (c) => encodeURIComponent(c))}`
-        const bytes = encodeRow(key, counter, asOf)
+        const bytes = encodeRow(Buffer.from(key), counter, asOf)
         const [a, b, c, d] = counter.rolling(asOf)
         const expected = {
           dimension: 'app_version',
@@ -66,7 +66,9 @@ describe('a table row', () => {
   })
 
   it('has no rolling counts without windows', () => {
-    const row = parseRow(encodeRow('total', counterOf([start], start, parseWindows('', 60)), start))
+    const row = parseRow(
+      encodeRow(Buffer.from('total'), counterOf([start], start, parseWindows('', 60)), start),
+    )
     expect(row).toMatchObject({ dimension: 'total', value: 'total', count: 1, rolling: {} })
   })
 
