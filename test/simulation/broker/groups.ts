@@ -32,6 +32,12 @@ interface CommittedOffset {
   readonly metadata: string
 }
 
+/** As it lies in the coordinator's log. */
+interface WrittenOffset extends CommittedOffset {
+  /** Where; later ones are higher. */
+  readonly recordOffset: number
+}
+
 interface Group {
   readonly groupId: string
   state: 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable'
@@ -46,9 +52,9 @@ interface Group {
   rebalanceTimer: ScheduledEvent | null
   syncTimer: ScheduledEvent | null
   isInitialDelay: boolean
-  readonly offsets: Map<string, CommittedOffset>
+  readonly offsets: Map<string, WrittenOffset>
   /** Offsets of transactions that are not over, by producer. */
-  readonly pendingOffsets: Map<bigint, Map<string, CommittedOffset>>
+  readonly pendingOffsets: Map<bigint, Map<string, WrittenOffset>>
   /** What a new coordinator will find in the log: the group as it was when its last rebalance was complete. */
   stored: StoredGroup | null
 }
@@ -75,6 +81,7 @@ export class GroupCoordinator {
   readonly #settings: GroupSettings
   readonly #groups = new Map<string, Group>()
   #rebalances = 0
+  #nextRecordOffset = 0
 
   constructor(queue: EventQueue, random: SeededRandom, settings: GroupSettings) {
     this.#queue = queue
@@ -324,16 +331,22 @@ export class GroupCoordinator {
   ): void {
     const group = this.#groups.get(groupId) ?? this.#newGroup(groupId)
     const pending = group.pendingOffsets.get(producerId) ?? new Map()
-    for (const [partition, offset] of offsets) pending.set(partition, offset)
+    for (const [partition, offset] of offsets)
+      pending.set(partition, { ...offset, recordOffset: this.#nextRecordOffset++ })
     group.pendingOffsets.set(producerId, pending)
   }
 
+  /** Of the offsets of several transactions counts the one that was written last, whichever transaction ends last. */
   endTransaction(groupId: string, producerId: bigint, commit: boolean): void {
     const group = this.#groups.get(groupId)
     const pending = group?.pendingOffsets.get(producerId)
     if (group === undefined || pending === undefined) return
     group.pendingOffsets.delete(producerId)
-    if (commit) for (const [partition, offset] of pending) group.offsets.set(partition, offset)
+    if (!commit) return
+    for (const [partition, written] of pending) {
+      const { recordOffset } = group.offsets.get(partition) ?? { recordOffset: -1 }
+      if (written.recordOffset > recordOffset) group.offsets.set(partition, written)
+    }
   }
 
   committed(groupId: string, partition: string): CommittedOffset | null {
