@@ -6,9 +6,9 @@ const open = { op: 'Produce', by: { id: 0, age: 0 }, partitions: [0], records: 3
 const plain = { op: 'Produce', by: null, partitions: [0], records: 2, ...batch } as const
 const stable = { op: 'ListOffsets', partitions: [0], isolationLevel: 1, timestamp: -1 } as const
 const addOffsets = (id: number): Command => ({ op: 'AddOffsetsToTxn', by: { id, age: 0 } })
-const commitOffset = (id: number, offset: number): Command => ({
+const commitOffset = (id: number, offset: number, age = 0): Command => ({
   op: 'TxnOffsetCommit',
-  by: { id, age: 0 },
+  by: { id, age },
   from: null,
   partitions: [0],
   offset,
@@ -41,5 +41,9 @@ export const found: Readonly<Record<string, readonly Command[]>> = {
     // An aborted one stands in nobody's way.
     ...[addOffsets(0), addOffsets(1), commitOffset(0, 6), commitOffset(1, 7)],
     ...[end(1, false), end(0, true), committed],
+  ],
+  'A commit of offsets by a fenced epoch takes nothing from the newer one': [
+    { op: 'InitProducerId', id: 0, timeoutMs: 60_000 },
+    ...[addOffsets(0), commitOffset(0, 2), commitOffset(0, 1, 1), committed, end(0, true), committed],
   ],
 }

@@ -1,6 +1,7 @@
 /**
- * What Kafka before 4 does otherwise than the simulated broker, which is a 4.3. The port relies on none of it: it never uses an epoch
- * that it was not given, and looks at no log start of a refused batch, nor at groups without members; nobody leaves for another.
+ * What Kafka before 4 does otherwise than the simulated broker, which is a 4.3. The port relies on none of it but the last: it never
+ * uses an epoch that it was not given, and looks at no log start of a refused batch, nor at groups without members; nobody leaves for
+ * another.
  */
 export interface Release {
   /** A leader asks about a batch of another epoch than that of the open transaction; else its own log judges. */
@@ -13,6 +14,14 @@ export interface Release {
   readonly leavesAtOnce: boolean
   /** The last stable offset is where a batch begins, even if the log starts within that batch (KAFKA-17803). */
   readonly stableBeforeLogStart: boolean
+  /**
+   * A commit of offsets by a fenced epoch changes nothing. Before, while the newer epoch has offsets in its transaction, the
+   * coordinator does not ask whose transaction it is: the group checks the member, the late offsets take the place of the newer ones,
+   * and when the log refuses them, both are forgotten. The newer transaction commits, and its offsets do not count until the
+   * coordinator reads its log again. The port depends on this where a member of the same generation has begun anew while an offset
+   * commit of its former producer is still on its way.
+   */
+  readonly keepsOffsetsFromLateCommits: boolean
 }
 
 /** `version`: as in `3.9.1`; undefined: the one that tests take by default. */
@@ -24,5 +33,6 @@ export function releaseOf(version: string | undefined): Release {
     pendingLeaveRebalances: isNew,
     leavesAtOnce: isNew,
     stableBeforeLogStart: isNew,
+    keepsOffsetsFromLateCommits: isNew,
   }
 }

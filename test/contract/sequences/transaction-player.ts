@@ -33,6 +33,8 @@ export class TransactionPlayer {
   /** What each transactional id was given, the newest last. */
   readonly #issued: Producer[][] = [[], [], []]
   readonly #written = new Map<string, Written>()
+  /** Transactional ids whose newest epoch has committed offsets in a transaction that is not over. */
+  readonly #withOffsets = new Set<string>()
 
   constructor(conversation: Conversation, names: Names, release: Release) {
     this.#conversation = conversation
@@ -59,7 +61,10 @@ export class TransactionPlayer {
     )
     const issued = this.#issued[id] as Producer[]
     const isSameId = issued.length > 0 && issued.at(-1)?.producerId === producerId
-    if (errorCode === k.NONE) issued.push({ transactionalId, producerId, producerEpoch })
+    if (errorCode === k.NONE) {
+      issued.push({ transactionalId, producerId, producerEpoch })
+      this.#withOffsets.delete(transactionalId)
+    }
     this.#conversation.answered('InitProducerId', () => ({ errorCode, producerEpoch, isSameId }))
   }
 
@@ -79,8 +84,13 @@ export class TransactionPlayer {
     { by, partitions, offset }: Extract<Command, { op: 'TxnOffsetCommit' }>,
     identity: Identity,
   ): Promise<void> {
+    const producer = this.#producer(by)
+    const { transactionalId } = producer
+    const isFenced = producer.producerEpoch < (this.#issued[by.id]?.at(-1)?.producerEpoch ?? 0)
+    const isLate = isFenced && this.#withOffsets.has(transactionalId)
+    if (isLate && !this.#release.keepsOffsetsFromLateCommits) return
     const request = {
-      ...this.#producer(by),
+      ...producer,
       groupId: this.#names.groupId,
       ...identity,
       partitions: partitions.map((role) => ({
@@ -90,6 +100,7 @@ export class TransactionPlayer {
       })),
     }
     const answer = await this.#conversation.settled('TxnOffsetCommit', request, each)
+    if (each(answer).includes(k.NONE)) this.#withOffsets.add(transactionalId)
     this.#conversation.answered('TxnOffsetCommit', () => this.#names.describePartitions(answer.partitions))
   }
 
@@ -137,6 +148,7 @@ export class TransactionPlayer {
     const request = { ...this.#producer(by), commit }
     const { errorCode } = await this.#conversation.settled('EndTxn', request, one)
     this.#conversation.answered('EndTxn', () => ({ errorCode }))
+    if (errorCode === k.NONE) this.#withOffsets.delete(request.transactionalId)
     // Until the markers are written, the same request again meets CONCURRENT_TRANSACTIONS; then it has no effect.
     if (errorCode === k.NONE) await this.#conversation.settled('EndTxn', request, one)
   }
