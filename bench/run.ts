@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { onTermination } from '../src/system/process.ts'
 import { machineOf, revisionOfSources } from './conditions.ts'
-import { measureRows } from './measure/all-rows.ts'
+import { measureRows, warmUp } from './measure/all-rows.ts'
 import { formatValue, labelOf } from './report/format.ts'
 import { type Measurement, type Results, readResults, writeResults } from './report/results.ts'
 import { writeReport } from './report/write.ts'
@@ -77,11 +77,14 @@ async function measure(): Promise<number> {
   }
   mkdirSync(output, { recursive: true })
   try {
+    const wanted = rows.filter(({ name }) => options.row?.includes(name) ?? true)
+    const plan = { rows: wanted, systems: ready, scale, repeats }
+    if (!options.quick) {
+      console.log('Warming the broker up')
+      await warmUp(session, plan)
+    }
     await measureRows(session, {
-      rows: rows.filter(({ name }) => options.row?.includes(name) ?? true),
-      systems: ready,
-      scale,
-      repeats,
+      ...plan,
       isStopped: () => isStopped,
       onMeasured(measurement) {
         console.log(lineOf(measurement))

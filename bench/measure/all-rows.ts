@@ -52,6 +52,23 @@ export async function measureRows(session: Session, plan: Plan): Promise<void> {
   }
 }
 
+/** Of the logins of the first row. */
+const warmUpShare = 0.2
+
+/** Runs the systems of the first row once on a smaller input and drops what comes out: a broker that has just started is slow. */
+export async function warmUp(
+  session: Session,
+  { rows, systems, scale }: Pick<Plan, 'rows' | 'systems' | 'scale'>,
+): Promise<void> {
+  const [row] = rows
+  const [variant] = row?.variants(scale) ?? []
+  if (row === undefined || variant === undefined) return
+  const smaller = { ...scale, logins: Math.round(scale.logins * warmUpShare) }
+  for (const system of systems.filter(({ name }) => row.systems.includes(name))) {
+    await row.measure(session, system, variant, smaller)
+  }
+}
+
 function rotated<T>(list: readonly T[], by: number): T[] {
   const start = list.length === 0 ? 0 : by % list.length
   return [...list.slice(start), ...list.slice(0, start)]
