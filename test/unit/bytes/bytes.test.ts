@@ -1,3 +1,4 @@
+import { crc32c as nativeCrc32c } from '@node-rs/crc32'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { crc32c } from '../../../src/bytes/crc32c.ts'
@@ -17,6 +18,19 @@ describe('crc32c', () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.uint8Array(), (head, tail) => {
         expect(crc32c(tail, crc32c(head))).toBe(crc32c(Buffer.concat([head, tail])))
+      }),
+    )
+  })
+})
+
+describe('crc32c of a range', () => {
+  test('is what native code gives for its bytes, short or long', () => {
+    const bytes = fc.uint8Array({ minLength: 1, maxLength: 400, size: 'max' })
+    fc.assert(
+      fc.property(bytes, fc.nat(), fc.nat(), fc.nat(0xffff_ffff), (all, a, b, previous) => {
+        const start = Math.min(a % (all.length + 1), b % (all.length + 1))
+        const end = Math.max(a % (all.length + 1), b % (all.length + 1))
+        expect(crc32c(all, previous, start, end)).toBe(nativeCrc32c(all.subarray(start, end), previous))
       }),
     )
   })
