@@ -7,6 +7,7 @@ import { ChangelogSurvey } from '../changelog/changelog-survey.ts'
 import { allTasks, assignTasks, sourcePartitions } from '../rebalance/assignor.ts'
 import { encodeMemberMetadata } from '../rebalance/member-metadata.ts'
 import { defaultPlanSettings } from '../rebalance/plan-types.ts'
+import { CacheBudget } from '../store/cache-budget.ts'
 import type { TaskEnvironment, TaskSettings } from '../task/task-environment.ts'
 import type { TaskState } from '../task/task-state.ts'
 import { sourceTopics, type Topology } from '../topology/topology.ts'
@@ -206,6 +207,7 @@ export class Streams {
       clock,
       log,
       databases,
+      cacheBudget: new CacheBudget(),
       bootId,
       maxStallMs,
       clusterId,

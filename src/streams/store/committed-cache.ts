@@ -1,3 +1,5 @@
+import type { CacheBudget } from './cache-budget.ts'
+
 /** A value as the database holds it, or will hold it when the batch under way has been written. */
 export interface CommittedValue {
   /** Null: the database has no such key. */
@@ -21,15 +23,15 @@ const maxLoad = 0.6
 const largestShare = 1 / 16
 
 /**
- * The committed values used last, within a bound of bytes. Reads of the database take longest of all that a key costs, and every write
+ * The committed values used last, within a share of a budget of bytes. Reads of the database take longest of all that a key costs, and every write
  * needs the checksum of the value that it replaces.
  *
- * Entries stand one behind the other in one buffer, which grows up to the bound; then it goes round, and what is oldest is overwritten.
+ * Entries stand one behind the other in one buffer, which grows up to its share; then it goes round, and what is oldest is overwritten.
  * An open-addressing table leads from the hash of a key to its entry. So a key costs its bytes and twenty more, and V8's garbage
  * collector, for which a million cached objects are a burden at each of its turns, sees two buffers.
  */
 export class CommittedCache {
-  readonly #maxBytes: number
+  readonly #budget: CacheBudget
   #bytes = Buffer.alloc(0)
   #words = new Int32Array(0)
   /** Where the next entry goes, and where the oldest one stands. */
@@ -41,8 +43,8 @@ export class CommittedCache {
   #slots = new Int32Array(firstSlots)
   #count = 0
 
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes & ~3
+  constructor(budget: CacheBudget) {
+    this.#budget = budget
   }
 
   /** The value is a copy. */
@@ -72,7 +74,7 @@ export class CommittedCache {
     }
     const size = sizeOf(key.length, length)
     if (key.length >= lengthLimit || (value !== null && length >= lengthLimit)) return
-    if (size > this.#maxBytes * largestShare) return
+    if (size > Math.max(this.#bytes.length, this.#limit) * largestShare) return
     this.#makeRoom(size)
     this.#write(this.#head, hash, key, length, value, checksum)
     this.#insert(hash, this.#head)
@@ -87,6 +89,11 @@ export class CommittedCache {
     this.#turn = null
     this.#slots = new Int32Array(firstSlots)
     this.#count = 0
+  }
+
+  /** In whole words. */
+  get #limit(): number {
+    return this.#budget.shareBytes & ~3
   }
 
   #write(
@@ -113,7 +120,7 @@ export class CommittedCache {
         this.#dropOldest(this.#turn)
       } else if (this.#head + size <= this.#bytes.length) {
         return
-      } else if (this.#bytes.length < this.#maxBytes) {
+      } else if (this.#bytes.length < this.#limit) {
         this.#grow()
       } else {
         this.#turn = this.#head
@@ -123,7 +130,7 @@ export class CommittedCache {
   }
 
   #grow(): void {
-    const bytes = Math.min(this.#maxBytes, Math.max(firstBytes, this.#bytes.length * 2))
+    const bytes = Math.min(this.#limit, Math.max(firstBytes, this.#bytes.length * 2))
     const grown = new ArrayBuffer(bytes)
     const words = new Int32Array(grown)
     words.set(this.#words)

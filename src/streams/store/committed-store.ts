@@ -1,6 +1,7 @@
 import { CodedError } from '../../errors.ts'
 import type { DatabaseOperation } from '../../ports/database.ts'
 import { SerialQueue } from '../serial-queue.ts'
+import { CacheBudget } from './cache-budget.ts'
 import { CommittedCache, type CommittedValue, noValue } from './committed-cache.ts'
 import { absent, type EntryChecksums, maxKeptChecksums } from './entry-checksums.ts'
 import { checksumOf, databaseKey, envelopeOf, keySpace, valueIn } from './envelope.ts'
@@ -30,10 +31,9 @@ export interface IndexedKey {
   readonly key: Buffer
 }
 
-const defaultCacheBytes = 16 * 1024 * 1024
-
 export class CommittedStore {
   readonly #options: StoreOptions
+  readonly #cacheBudget: CacheBudget
   readonly #cache: CommittedCache
   #database: GuardedDatabase
   #commit: CommitRecord
@@ -56,7 +56,9 @@ export class CommittedStore {
 
   private constructor(options: StoreOptions, { database, commit, checksums }: OpenStore) {
     this.#options = options
-    this.#cache = new CommittedCache(options.cacheBytes ?? defaultCacheBytes)
+    this.#cacheBudget = options.cacheBudget ?? new CacheBudget()
+    this.#cacheBudget.join()
+    this.#cache = new CommittedCache(this.#cacheBudget)
     this.#database = database
     this.#commit = commit
     this.#checksums = checksums
@@ -176,6 +178,7 @@ export class CommittedStore {
           await this.#database.batch([metaPut('session', { bootId, clean: true })], { sync: true })
         }
       } finally {
+        this.#cacheBudget.leave()
         await this.#database.close()
         if (this.#database.hasFailed) await this.#deleteUnknown()
       }

@@ -2,6 +2,7 @@ import { CodedError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Database, DatabaseOpener, DatabaseOperation } from '../../ports/database.ts'
 import type { Log } from '../../ports/log.ts'
+import type { CacheBudget } from './cache-budget.ts'
 import { EntryChecksums, maxKeptChecksums } from './entry-checksums.ts'
 import { keySpace } from './envelope.ts'
 import { GuardedDatabase } from './guarded-database.ts'
@@ -46,8 +47,8 @@ export interface StoreOptions {
   readonly onWipe: (reason: WipeReason, detail: string) => void
   /** Scans at every opening. */
   readonly paranoid?: boolean
-  /** Bound of the cache of committed values; default 16 MiB. */
-  readonly cacheBytes?: number
+  /** What the cache of committed values has a share of; one of its own by default. */
+  readonly cacheBudget?: CacheBudget
 }
 
 export interface OpenStore {

@@ -4,6 +4,7 @@ import type { Fetcher, GroupMember, KafkaClient, TopicPartition } from '../../po
 import type { Log } from '../../ports/log.ts'
 import type { EngineObserver } from '../runtime/engine-observer.ts'
 import type { TopicCatalog } from '../runtime/topic-catalog.ts'
+import type { CacheBudget } from '../store/cache-budget.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { TransactionScope, Transactions } from '../transactions/transactions.ts'
 
@@ -35,6 +36,8 @@ export interface TaskEnvironment {
   readonly clock: Clock
   readonly log: Log
   readonly databases: DatabaseOpener
+  /** Of all stores, standby ones too. */
+  readonly cacheBudget: CacheBudget
   readonly bootId: string
   /** So long a restore waits for a transaction that nobody ends. */
   readonly maxStallMs: number

@@ -39,10 +39,11 @@ function openNow(
   changelog: TopicPartition,
   log: Log,
 ): Promise<TaskStore> {
-  const { databases, bootId, clock, catalog, clusterId, fingerprint, observer } = environment
+  const { databases, cacheBudget, bootId, clock, catalog, clusterId, fingerprint, observer } = environment
   return TaskStore.open({
     directory: environment.storeDirectory(taskId),
     opener: databases,
+    cacheBudget,
     bootId,
     clock,
     log,

@@ -3,6 +3,7 @@ import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Database } from '../../../../src/ports/database.ts'
+import { CacheBudget } from '../../../../src/streams/store/cache-budget.ts'
 import { databaseKey, keySpace, seal } from '../../../../src/streams/store/envelope.ts'
 import { indexEntryKey } from '../../../../src/streams/store/index-entry.ts'
 import { StoreKey } from '../../../../src/streams/store/store-key.ts'
@@ -376,7 +377,7 @@ describe('under an open store', () => {
       }
       const directory = isReopened ? await storeOnDisk(10) : await temporaryDirectory()
       // Without a cache, so that all is read from the database.
-      const { store, wipes } = await openStore(directory, { opener, cacheBytes: 0 })
+      const { store, wipes } = await openStore(directory, { opener, cacheBudget: new CacheBudget(0) })
       const rows = Array.from({ length: 10 }, (_, n) => [keyOf(n), `newer value ${n}`] as const)
       await commit(store, 200, rows)
       await databases.at(-1)?.batch([operation], { sync: false })

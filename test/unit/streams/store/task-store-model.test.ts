@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { DatabaseOpener } from '../../../../src/ports/database.ts'
+import { CacheBudget } from '../../../../src/streams/store/cache-budget.ts'
 import { StoreKey } from '../../../../src/streams/store/store-key.ts'
 import type { TaskStore } from '../../../../src/streams/store/task-store.ts'
 import { levelDatabaseOpener } from '../../../../src/system/level-database.ts'
@@ -68,7 +69,7 @@ function indexedOf(model: Model, lt: Buffer, limit: number) {
 async function run(steps: (typeof step extends fc.Arbitrary<infer T> ? T : never)[], cacheBytes: number) {
   const directory = await temporaryDirectory()
   // Paranoid, so that each reopening proves count, set hash and index.
-  const options = { indexKeyOf: firstTwoBytes, cacheBytes, paranoid: true }
+  const options = { indexKeyOf: firstTwoBytes, cacheBudget: new CacheBudget(cacheBytes), paranoid: true }
   let { store } = await openStore(directory, options)
   let committed: Model = new Map()
   let atFreeze: Model | null = null
@@ -174,7 +175,11 @@ describe('a restore leaves what the changelog says', () => {
     ['with an index', true],
     ['without an index', false],
   ])('%s', { timeout: 60_000 }, async (_, indexed) => {
-    const options = { ...(indexed ? { indexKeyOf: firstTwoBytes } : {}), paranoid: true, cacheBytes: 2000 }
+    const options = {
+      ...(indexed ? { indexKeyOf: firstTwoBytes } : {}),
+      paranoid: true,
+      cacheBudget: new CacheBudget(2000),
+    }
     const restore = fc.asyncProperty(fc.array(fc.array(batch), { maxLength: 4 }), async (sessions) => {
       const directory = await temporaryDirectory()
       const model: Model = new Map()

@@ -1,0 +1,27 @@
+/** However many there are, each cache may have so much. */
+const leastBytes = 1 << 20
+const defaultTotalBytes = 64 << 20
+
+/** What the caches of all open stores of a stream thread may take together. */
+export class CacheBudget {
+  readonly #totalBytes: number
+  #caches = 0
+
+  constructor(totalBytes = defaultTotalBytes) {
+    this.#totalBytes = totalBytes
+  }
+
+  join(): void {
+    this.#caches += 1
+  }
+
+  leave(): void {
+    this.#caches -= 1
+  }
+
+  /** Of one cache, as of now: one that has more keeps it, and grows no further. */
+  get shareBytes(): number {
+    const least = Math.min(leastBytes, this.#totalBytes)
+    return Math.max(least, Math.floor(this.#totalBytes / Math.max(1, this.#caches)))
+  }
+}
