@@ -20,7 +20,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'unknown-is-committed',
     says: 'a commit whose answer was lost is taken for done',
-    seeds: [221],
+    seeds: [182],
     edits: [
       {
         file: 'src/streams/transactions/run-transaction.ts',
@@ -92,7 +92,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'overlay-kept-after-abort',
     says: 'what was written for a lost transaction stays in the overlay',
-    seeds: [19],
+    seeds: [8],
     edits: [
       {
         file: taskStore,
@@ -128,7 +128,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'combiner-kept-after-abort',
     says: 'what the first stage has folded and collected for a lost transaction is sent again with the next',
-    seeds: [79],
+    seeds: [84],
     edits: [
       {
         file: streamTask,
@@ -221,7 +221,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'empty-answer-ends-restore',
     says: 'a restore ends at the first answer without records',
-    seeds: [11],
+    seeds: [1],
     failsCalm: true,
     edits: [
       {
@@ -235,7 +235,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'store-trusted-after-power-loss',
     says: 'a store is trusted although the machine went down under it',
-    seeds: [33],
+    seeds: [698],
     edits: [
       {
         file: 'src/streams/store/store-opening.ts',
@@ -247,7 +247,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'purge-of-uncommitted',
     says: 'the repartition topic is purged up to what has been processed, committed or not',
-    seeds: [13],
+    seeds: [8],
     edits: [
       oftenPurged,
       {

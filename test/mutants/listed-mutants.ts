@@ -15,7 +15,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'store-before-commit',
     says: 'the store is written before the transaction is committed',
-    seeds: [132],
+    seeds: [133],
     edits: [
       {
         file: commit,
@@ -48,7 +48,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'no-fencing',
     says: 'each life of a member has a transactional id of its own, and offsets are committed without generation',
-    seeds: [15],
+    seeds: [19],
     failsCalm: true,
     edits: [
       {
@@ -71,7 +71,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'no-generation',
     says: 'offsets are committed without generation, which is what fences the owner before where a thread commits for its tasks',
-    seeds: [1944],
+    seeds: [841],
     edits: [offsetsWithoutGeneration],
   },
   {
@@ -95,7 +95,7 @@ export const listedMutants: readonly Mutant[] = [
   {
     name: 'offsets-before-the-transaction',
     says: 'the offsets are committed by themselves, before the transaction ends',
-    seeds: [5],
+    seeds: [7],
     failsCalm: true,
     edits: [
       {
