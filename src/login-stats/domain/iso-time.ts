@@ -15,6 +15,7 @@ export class IsoTime {
   /** Up to the T behind the date. */
   #date = ''
   readonly #bytes = Buffer.from('2026-01-01T00:00:00.000Z')
+  #secondOfBytes = Number.NaN
 
   of(timeMs: number): string {
     const second = this.#moveTo(timeMs)
@@ -23,9 +24,13 @@ export class IsoTime {
 
   /** The ASCII bytes of what `of` returns, which the next call changes. */
   bytesOf(timeMs: number): Buffer {
-    const before = this.#second
     const second = this.#moveTo(timeMs)
-    if (second !== before) this.#bytes.write(this.#prefix, 'latin1')
+    // From the year 10000 on.
+    if (this.#prefix.length !== msAt) return Buffer.from(this.of(timeMs))
+    if (second !== this.#secondOfBytes) {
+      this.#secondOfBytes = second
+      this.#bytes.write(this.#prefix, 'latin1')
+    }
     const ms = timeMs - second * 1_000
     this.#bytes[msAt] = zero + Math.floor(ms / 100)
     this.#bytes[msAt + 1] = zero + (Math.floor(ms / 10) % 10)
@@ -36,8 +41,8 @@ export class IsoTime {
   #moveTo(timeMs: number): number {
     const second = Math.floor(timeMs / 1_000)
     if (second !== this.#second) {
-      this.#second = second
       this.#prefix = this.#prefixOf(second)
+      this.#second = second
     }
     return second
   }

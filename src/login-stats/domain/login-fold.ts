@@ -94,8 +94,8 @@ export class LoginFold {
   }
 
   /**
-   * Gives each key that was counted since the last drain with its delta, and starts over. Key and delta are the fold's own:
-   * encode or copy them before returning.
+   * Gives each key that was counted since the last drain with its delta, and starts over. The delta is the fold's own: encode or
+   * copy it before returning. A key stays as it is.
    */
   drain(each: (key: Buffer, delta: LoginDelta) => void): void {
     for (const { key, delta } of this.#touched) {
@@ -167,7 +167,7 @@ class ValueTable {
 
   clear(): void {
     this.size = 0
-    // As many may come again; if they do not, the room shrinks with each time.
+    // About as many may come again. The chunk is left to the keys that stand in it.
     this.#slots = new Array(Math.max(FIRST_CAPACITY, this.#slots.length / 2)).fill(undefined)
     this.#chunk = nothing
     this.#used = 0

@@ -42,6 +42,7 @@ function readTimer(entry: Buffer): number {
 }
 
 function writeTimer(entry: Buffer, time: number): void {
+  if (!(time >= 0 && Number.isSafeInteger(time))) throw new RangeError(`Not a stream time in ms: ${time}`)
   entry.writeUInt32BE(Math.floor(time / highWord), 0)
   entry.writeUInt32BE(time % highWord, 4)
 }

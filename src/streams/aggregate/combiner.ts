@@ -9,7 +9,7 @@ const streamTimeIntervalMs = 1000
 export interface Fold<Delta> {
   /** Keys that `drain` would give. */
   readonly keyCount: number
-  /** Gives each key with its delta and starts over. What it gives is valid during the call only. */
+  /** Gives each key with its delta and starts over. A key stays as it is; a delta is valid during the call only. */
   drain(each: (key: Buffer, delta: Delta) => void): void
 }
 

@@ -7,7 +7,7 @@ const lookAgainMs = 100
 
 /**
  * Reads the committed records of one partition of a compacted topic from `from` to `to` (exclusive), chunk by chunk, with bounded memory.
- * Resolves when the position has reached `to` and no transaction is open below it, or earlier when `cancelled` says so. Throws what the
+ * Resolves when the position has reached `to`, and with `maxHeldBackMs` no transaction is open below it, or earlier when `cancelled` says so. Throws what the
  * fetcher throws.
  */
 export async function readPartition(options: {
@@ -19,14 +19,18 @@ export async function readPartition(options: {
   /** Takes all records of the chunk before it resolves. */
   onRecords: (records: FetchedRecords) => Promise<void> | void
   cancelled?: () => boolean
-  /** TRANSACTION_HANGING after an open transaction has held the end of what may be read back for so long; never if absent. */
+  /**
+   * TRANSACTION_HANGING after an open transaction has held the end of what may be read back for so long. If absent, that is waited for
+   * without end, and what is open below `from` does not matter.
+   */
   maxHeldBackMs?: number
 }): Promise<void> {
   const { kafka, clock, partition, from, to, onRecords, cancelled } = options
   const { maxHeldBackMs = Number.POSITIVE_INFINITY } = options
   // Where nothing is to be read, no reading has shown that all is stable. What stands below an open transaction's start is in the
   // store already: whoever writes on under the same transactional id would decide about it once more, and might abort it.
-  if (from >= to) return await untilStable(options, maxHeldBackMs)
+  if (from >= to)
+    return Number.isFinite(maxHeldBackMs) ? await untilStable(options, maxHeldBackMs) : undefined
   let heldBackSince: number | null = null
   const fetcher = kafka.fetcher({ maxBytesPerPartition: 4 << 20, isCompacted: true })
   let wake = (): void => {}

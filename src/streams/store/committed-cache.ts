@@ -23,12 +23,13 @@ const maxLoad = 0.6
 const largestShare = 1 / 16
 
 /**
- * The committed values used last, within a share of a budget of bytes. Reads of the database take longest of all that a key costs, and every write
- * needs the checksum of the value that it replaces.
+ * Committed values, within a share of a budget of bytes. Reads of the database take longest of all that a key costs, and every
+ * write needs the checksum of the value that it replaces.
  *
- * Entries stand one behind the other in one buffer, which grows up to its share; then it goes round, and what is oldest is overwritten.
- * An open-addressing table leads from the hash of a key to its entry. So a key costs its bytes and twenty more, and V8's garbage
- * collector, for which a million cached objects are a burden at each of its turns, sees two buffers.
+ * Entries stand one behind the other in one buffer, which grows up to its share; then it goes round, and what came in first is
+ * overwritten first, however often it is used: a hot key is then read once more. An open-addressing table leads from the hash of a
+ * key to its entry. So a key costs its bytes and some twenty-five more, and V8's garbage collector, for which a million cached
+ * objects are a burden at each of its turns, sees two buffers.
  */
 export class CommittedCache {
   readonly #budget: CacheBudget
@@ -62,18 +63,19 @@ export class CommittedCache {
 
   set(key: Buffer, { value, checksum }: CommittedValue): void {
     const hash = hashOf(key)
+    const fits = key.length < lengthLimit && (value === null || value.length < lengthLimit)
     const length = value === null ? isAbsent : value.length
     const known = this.#find(key, hash)
     if (known >= 0) {
       const at = this.#positionIn(known)
-      if (this.#valueLength(at) === length) {
+      if (fits && this.#valueLength(at) === length) {
         this.#write(at, hash, key, length, value, checksum)
         return
       }
       this.#free(known)
     }
     const size = sizeOf(key.length, length)
-    if (key.length >= lengthLimit || (value !== null && length >= lengthLimit)) return
+    if (!fits) return
     if (size > Math.max(this.#bytes.length, this.#limit) * largestShare) return
     this.#makeRoom(size)
     this.#write(this.#head, hash, key, length, value, checksum)

@@ -3,7 +3,7 @@ import type { DatabaseOperation } from '../../ports/database.ts'
 import { SerialQueue } from '../serial-queue.ts'
 import { CacheBudget } from './cache-budget.ts'
 import { CommittedCache, type CommittedValue, noValue } from './committed-cache.ts'
-import { absent, type EntryChecksums, maxKeptChecksums } from './entry-checksums.ts'
+import { absent, defaultChecksumLimits, type EntryChecksums } from './entry-checksums.ts'
 import { checksumOf, databaseKey, envelopeOf, keySpace, valueIn } from './envelope.ts'
 import type { GuardedDatabase } from './guarded-database.ts'
 import { indexBound, moveIndexEntry, parseIndexEntry } from './index-entry.ts'
@@ -201,7 +201,8 @@ export class CommittedStore {
   /** From now on the cache is in use, and checksums are kept only if they are few. */
   #endFilling(): void {
     this.#isFilling = false
-    if (this.#checksums !== null && this.#checksums.keyCount > maxKeptChecksums) this.#checksums = null
+    const { afterwards } = this.#options.checksumLimits ?? defaultChecksumLimits
+    if (this.#checksums !== null && this.#checksums.keyCount > afterwards) this.#checksums = null
   }
 
   /** The batch under way has ended, well or not; a failure stays in the guarded database. */
@@ -312,25 +313,32 @@ export class CommittedStore {
 
   async #lookUp(keys: readonly StoreKey[]): Promise<CommittedValue[]> {
     this.#database.assertUsable()
-    const found = keys.map((key) => this.#known(key))
-    const missing: number[] = []
-    for (let at = 0; at < found.length; at += 1) if (found[at] === undefined) missing.push(at)
-    if (missing.length === 0) return found.map((value) => value ?? noValue)
+    const known = keys.map((key) => this.#known(key))
+    const unknown = keys.filter((_, at) => known[at] === undefined)
+    const read = unknown.length === 0 ? [] : await this.#readMany(unknown)
+    let taken = 0
+    return known.map((value) => {
+      if (value !== undefined) return value
+      taken += 1
+      return read[taken - 1] ?? noValue
+    })
+  }
 
+  async #readMany(keys: readonly StoreKey[]): Promise<CommittedValue[]> {
     const quietSince = this.#isQuiet ? this.#batchesStarted : -1
-    const unknown = keys.filter((_, at) => found[at] === undefined)
-    const envelopes = await this.#database.getMany(unknown.map(({ stored }) => stored))
-    for (const [n, key] of unknown.entries()) {
+    const envelopes = await this.#database.getMany(keys.map(({ stored }) => stored))
+    const found: CommittedValue[] = []
+    for (const [n, key] of keys.entries()) {
       let read = this.#whole(key, envelopes[n])
       if (!this.#isWrittenLast(key, read)) {
         // A batch may have been written since the read began. Without one under way there is no excuse.
         await this.#settled()
         read = this.#cache.get(key.stored) ?? this.#checked(key, this.#database.getSync(key.stored))
       }
-      found[missing[n] ?? 0] = read
+      found.push(read)
       if (quietSince === this.#batchesStarted) this.#cache.set(key.stored, read)
     }
-    return found.map((value) => value ?? noValue)
+    return found
   }
 
   /** Throws STORE_DAMAGED where it is not whole, or not what was written last. */

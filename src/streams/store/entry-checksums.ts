@@ -3,7 +3,8 @@
  * 23 to 46 bytes a key. It spares a restore a read per record, for a key that is not in it is not in the store; and it tells what
  * no checksum on disk can: that an entry is gone, or that an older one has come back in its place.
  *
- * Two keys with one fingerprint (3 in 100 million for a million keys) make a store that is right look damaged, and be rebuilt. Each
+ * Two keys with one fingerprint (3 in 100 million for a million keys) make a store that is right look damaged, and be rebuilt; where one
+ * of the two is deleted, the other is lost from sight until then. Each
  * instance hashes in its own way, so that the next one tells the same keys apart.
  */
 export class EntryChecksums {
@@ -13,7 +14,7 @@ export class EntryChecksums {
   #slots: Uint32Array
   #keyCount = 0
 
-  constructor(maxKeys = 2_500_000, capacity = 1 << 14) {
+  constructor(maxKeys = defaultChecksumLimits.whileFilling, capacity = 1 << 14) {
     this.#maxKeys = maxKeys
     this.#seed = instances++
     this.#capacity = capacity
@@ -76,8 +77,15 @@ export class EntryChecksums {
   }
 }
 
-/** Beyond a restore, checksums of more entries are not kept: these just fit into 8 MiB. */
-export const maxKeptChecksums = 360_000
+/** Of how many entries checksums are kept. */
+export interface ChecksumLimits {
+  /** While a store is filled from nothing. */
+  readonly whileFilling: number
+  readonly afterwards: number
+}
+
+/** Afterwards, as many as just fit into 8 MiB. */
+export const defaultChecksumLimits: ChecksumLimits = { whileFilling: 2_500_000, afterwards: 360_000 }
 
 /** In place of a checksum, which is never negative. */
 export const absent = -1

@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Database, DatabaseOpener, DatabaseOperation } from '../../ports/database.ts'
 import type { Log } from '../../ports/log.ts'
 import type { CacheBudget } from './cache-budget.ts'
-import { EntryChecksums, maxKeptChecksums } from './entry-checksums.ts'
+import { type ChecksumLimits, defaultChecksumLimits, EntryChecksums } from './entry-checksums.ts'
 import { keySpace } from './envelope.ts'
 import { GuardedDatabase } from './guarded-database.ts'
 import {
@@ -49,6 +49,7 @@ export interface StoreOptions {
   readonly paranoid?: boolean
   /** What the cache of committed values has a share of; one of its own by default. */
   readonly cacheBudget?: CacheBudget
+  readonly checksumLimits?: ChecksumLimits
 }
 
 export interface OpenStore {
@@ -135,7 +136,8 @@ async function judge(database: Database, options: StoreOptions): Promise<Verdict
   const ageMs = options.clock.now() - commit.record.committedAtMs
   if (ageMs > options.maxAgeMs) return wipe('too-old', `its last commit was ${ageMs} ms ago`)
   const isScanned = mustScan(session.record, commit.record, options)
-  const checksums = isScanned && commit.record.entryCount <= maxKeptChecksums ? new EntryChecksums() : null
+  const { afterwards } = options.checksumLimits ?? defaultChecksumLimits
+  const checksums = isScanned && commit.record.entryCount <= afterwards ? new EntryChecksums() : null
   if (isScanned) {
     const damage = await findDamage(database, commit.record, options.indexKeyOf, (key, checksum) =>
       checksums?.exchange(key, checksum),
@@ -166,7 +168,8 @@ function createStore(database: Database, options: StoreOptions): Promise<OpenSto
     committedAtMs: clock.now(),
   }
   const records = [metaPut('identity', { identity, fingerprint }), metaPut('commit', commit)]
-  return startSession(database, options, { commit, checksums: new EntryChecksums() }, records)
+  const checksums = new EntryChecksums(options.checksumLimits?.whileFilling)
+  return startSession(database, options, { commit, checksums }, records)
 }
 
 async function startSession(

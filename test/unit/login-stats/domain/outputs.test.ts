@@ -38,19 +38,20 @@ describe('a table row', () => {
   })
 
   it('is read back as it was, whatever the value', () => {
+    const dimensions = fc.constantFrom('app_version', 'locale', 'locale+device_type', 'naïve "field"')
     const times = fc.array(fc.integer({ min: start, max: start + 90_000_000 }), {
       minLength: 1,
       maxLength: 5,
     })
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), times, (value, list) => {
+      fc.property(dimensions, fc.string({ unit: 'binary' }), times, (dimension, value, list) => {
         const asOf = Math.max(...list)
         const counter = counterOf(list, asOf)
-        const key = `app_version:${value.replace(/[%:+]/g, (c) => encodeURIComponent(c))}`
+        const key = `${dimension}:${value.replace(/[%:+]/g, (c) => encodeURIComponent(c))}`
         const bytes = encodeRow(Buffer.from(key), counter, asOf)
         const [a, b, c, d] = counter.rolling(asOf)
         const expected = {
-          dimension: 'app_version',
+          dimension,
           value,
           count: list.length,
           rolling: { '1m': a, '5m': b, '1h': c, '24h': d },
@@ -225,9 +226,13 @@ describe('times of rows and enriched records', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(anyTime, ofToday)), (times) => {
         const isoTime = new IsoTime()
-        expect(times.map((time) => isoTime.of(time))).toEqual(
-          times.map((time) => new Date(time).toISOString()),
+        const expected = times.map((time) => new Date(time).toISOString())
+        expect(times.map((time) => isoTime.of(time))).toEqual(expected)
+        expect(times.map((time) => isoTime.bytesOf(time).toString())).toEqual(expected)
+        const mixed = times.map((time, n) =>
+          n % 2 === 0 ? isoTime.of(time) : isoTime.bytesOf(time).toString(),
         )
+        expect(mixed).toEqual(expected)
       }),
     )
   })

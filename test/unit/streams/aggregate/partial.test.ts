@@ -28,6 +28,14 @@ test('a partial is read as it was written, wherever it stands in a buffer', () =
   )
 })
 
+test('a partial stays as it is when the next one is encoded', () => {
+  const header = { sourcePartition: 3, streamTime: 1_695_000_000_000, offsets: [7] }
+  const first = encodePartial(header, Buffer.from('first'))
+  const before = Buffer.from(first)
+  encodePartial({ ...header, sourcePartition: 4 }, Buffer.from('second'))
+  expect(first).toEqual(before)
+})
+
 test('a partial of a newer format is refused', () => {
   const bytes = encodePartial({ sourcePartition: 0, streamTime: null, offsets: [] }, null)
   bytes[0] = 2

@@ -66,10 +66,19 @@ function indexedOf(model: Model, lt: Buffer, limit: number) {
     .slice(0, limit)
 }
 
-async function run(steps: (typeof step extends fc.Arbitrary<infer T> ? T : never)[], cacheBytes: number) {
+async function run(
+  steps: (typeof step extends fc.Arbitrary<infer T> ? T : never)[],
+  cacheBytes: number,
+  checksums: number,
+) {
   const directory = await temporaryDirectory()
   // Paranoid, so that each reopening proves count, set hash and index.
-  const options = { indexKeyOf: firstTwoBytes, cacheBudget: new CacheBudget(cacheBytes), paranoid: true }
+  const options = {
+    indexKeyOf: firstTwoBytes,
+    cacheBudget: new CacheBudget(cacheBytes),
+    checksumLimits: { whileFilling: checksums, afterwards: checksums },
+    paranoid: true,
+  }
   let { store } = await openStore(directory, options)
   let committed: Model = new Map()
   let atFreeze: Model | null = null
@@ -158,11 +167,16 @@ async function run(steps: (typeof step extends fc.Arbitrary<infer T> ? T : never
 
 describe('a store over LevelDB answers like a map', () => {
   test.each([
-    ['with the cache', 1 << 20],
-    ['with a cache that holds next to nothing', 500],
-  ])('%s', { timeout: 60_000 }, async (_, cacheBytes) => {
+    ['with the cache', 1 << 20, 1000],
+    ['with a cache that holds next to nothing', 500, 1000],
+    ['with the cache and without checksums in memory, as a large store', 1 << 20, 0],
+    ['with neither', 500, 0],
+    ['with checksums that become too many', 1 << 20, 5],
+  ])('%s', { timeout: 60_000 }, async (_, cacheBytes, checksums) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), (steps) => run(steps, cacheBytes)),
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), (steps) =>
+        run(steps, cacheBytes, checksums),
+      ),
       { numRuns: 60 },
     )
   })
@@ -172,12 +186,15 @@ const batch = fc.array(write, { maxLength: 20 })
 
 describe('a restore leaves what the changelog says', () => {
   test.each([
-    ['with an index', true],
-    ['without an index', false],
-  ])('%s', { timeout: 60_000 }, async (_, indexed) => {
+    ['with an index', true, 1000],
+    ['without an index', false, 1000],
+    ['with an index, and more entries than checksums', true, 8],
+    ['without an index, and more entries than checksums', false, 8],
+  ])('%s', { timeout: 60_000 }, async (_, indexed, checksums) => {
     const options = {
       ...(indexed ? { indexKeyOf: firstTwoBytes } : {}),
       paranoid: true,
+      checksumLimits: { whileFilling: checksums, afterwards: checksums },
       cacheBudget: new CacheBudget(2000),
     }
     const restore = fc.asyncProperty(fc.array(fc.array(batch), { maxLength: 4 }), async (sessions) => {
