@@ -121,7 +121,7 @@ for (const { stage, task, takeOverSteps } of stages) {
   faultRounds(
     'kill -9 at each numbered point of section 2',
     `the steps of a take-over of the ${stage}, after a kill in a commit`,
-    { short: 1, long: 20, bothScopes: true },
+    { short: 1, long: 20 },
     // What there is to take over was left behind by a death in a commit.
     (round) =>
       killAtSteps(

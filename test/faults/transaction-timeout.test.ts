@@ -18,7 +18,7 @@ afterEach(() => UnderLoad.close())
 faultRounds(
   'transaction time-out passes',
   'the process stands still in an open transaction, and its session goes on',
-  { short: 1, long: 10, bothScopes: true, timeoutMs: 180_000 },
+  { short: 1, long: 10, timeoutMs: 180_000 },
   standStill,
 )
 

@@ -36,7 +36,7 @@ faultRounds(
   },
 )
 
-faultRounds(row, 'stopped at a random moment', { short: 1, long: 20, bothScopes: true }, (round) =>
+faultRounds(row, 'stopped at a random moment', { short: 1, long: 20 }, (round) =>
   zombieRound(round, {}, async (zombie, other) => {
     await haveTasks([zombie, other], taskCount)
     await systemClock.sleep(2000 * round.random.next())

@@ -4,8 +4,8 @@
  * all that is random from its seed, which a failure names and FAULT_SEED repeats. Rounds of the long column are kept as lines
  * of a file; those that stand there as passed are not run again.
  *
- * In the long column, every other round has one transaction per task instead of one per thread; in the others, cases that say so
- * run their rounds in both ways.
+ * In the short column each round runs with one transaction per thread, and once more with one per task; in the taste only those of
+ * cases that say so; in the long column every other round has one per task.
  */
 
 import { describe, expect, test } from 'vitest'
@@ -31,7 +31,7 @@ export interface Rounds {
   readonly short: number
   /** In `npm run faults -- --long`. */
   readonly long: number
-  /** Each round of `taste` and `short` runs with one transaction per thread, and once more with one per task. */
+  /** Each round of `taste`, too, runs with one transaction per thread, and once more with one per task. */
   readonly bothScopes?: true
   /** For one round. */
   readonly timeoutMs?: number
@@ -111,7 +111,8 @@ export function faultRounds(
 
 function scopesOf(number: number, { bothScopes }: Rounds): [number, TransactionScope][] {
   if (column === 'long') return [[number, number % 2 === 1 ? 'thread' : 'task']]
-  const scopes: TransactionScope[] = bothScopes === true ? ['thread', 'task'] : ['thread']
+  const isBoth = column === 'short' || bothScopes === true
+  const scopes: TransactionScope[] = isBoth ? ['thread', 'task'] : ['thread']
   return scopes.map((scope) => [number, scope])
 }
 
