@@ -3,8 +3,8 @@
  * held against Kafka.
  *
  *   CONTRACT_SEQUENCES   how many sequences; by default as few as `npm test` has time for
- *   CONTRACT_SEED        the seed to draw them from; printed with every run. Of an older release, which has bugs of its own that are
- *                        found by hand, each run plays the same sequences by default
+ *   CONTRACT_SEED        the seed to draw them from, or `random`. By default each run plays the same sequences: one in some hundreds finds
+ *                        that brokers differ in a corner, and that is looked for on purpose, with `random` and many sequences
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -17,8 +17,8 @@ import { releaseOf } from './sequences/release.ts'
 
 const count = Number(process.env.CONTRACT_SEQUENCES ?? 30)
 const release = releaseOf(process.env.KAFKA_VERSION)
-const drawn = release.leavesAtOnce ? systemClock.now() & 0x7fff_ffff : 1
-const seed = Number(process.env.CONTRACT_SEED ?? drawn)
+const wantedSeed = process.env.CONTRACT_SEED ?? '1'
+const seed = wantedSeed === 'random' ? systemClock.now() & 0x7fff_ffff : Number(wantedSeed)
 /** For finding a shorter sequence with a difference. */
 const shrinkingMs = 60_000
 
