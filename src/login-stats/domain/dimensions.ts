@@ -29,6 +29,9 @@ export const UNKNOWN_VALUE = 'unknown'
 const MAX_DIMENSIONS = 32
 const MAX_FIELDS = 8
 
+const percent = 0x25
+const colon = 0x3a
+const plus = 0x2b
 const ESCAPED: Readonly<Record<string, string>> = { '%': '%25', ':': '%3A', '+': '%2B' }
 
 /** Encodes one field name or value for a key. */
@@ -36,9 +39,15 @@ export function encodeKeyPart(text: string): string {
   return text.replace(/[%:+]/g, (character) => ESCAPED[character] ?? character)
 }
 
+/**
+ * Whether a byte of a UTF-8 value may stand otherwise in a key. True of all bytes beyond ASCII too: what is no UTF-8 is replaced there.
+ */
+export function isEncodedInKey(byte: number): boolean {
+  return byte >= 0x80 || byte === percent || byte === colon || byte === plus
+}
+
 /** The inverse of `encodeKeyPart`. */
 export function decodeKeyPart(text: string): string {
-  if (!text.includes('%')) return text
   return text.replace(/%(25|3A|2B|2C)/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 

@@ -8,7 +8,15 @@
  * clock and the allowed skew). The second stage must add a delta at a stream time no lower than this one: then a tick that is
  * dropped or coarsened here could not have counted there.
  */
-import { countedFields, type Dimension, encodeKeyPart, TOTAL_KEY, UNKNOWN_VALUE } from './dimensions.ts'
+import { fnv1a, spread } from '../../bytes/fnv1a.ts'
+import {
+  countedFields,
+  type Dimension,
+  encodeKeyPart,
+  isEncodedInKey,
+  TOTAL_KEY,
+  UNKNOWN_VALUE,
+} from './dimensions.ts'
 import { LoginDelta } from './login-delta.ts'
 import type { ParsedLogin } from './login-parser.ts'
 import { TickGrid, type Windows } from './windows.ts'
@@ -18,9 +26,7 @@ const MAX_IDLE_KEYS = 65_536
 const FIRST_CAPACITY = 256
 
 const nothing = Buffer.alloc(0)
-const percent = 0x25
 const plus = 0x2b
-const colon = 0x3a
 
 /** Keys are copied into chunks of so many bytes: with a buffer each, most of the memory would be buffers' heads. */
 const CHUNK_BYTES = 64 * 1024
@@ -84,7 +90,7 @@ export class LoginFold {
     this.#count(this.#total, eventTimeMs, tick)
     const hashes = this.#hashes
     for (let field = 0; field < hashes.length; field++) {
-      hashes[field] = hashOf(login.bytes, login.starts[field] ?? 0, login.ends[field] ?? 0)
+      hashes[field] = fnv1a(login.bytes, login.starts[field] ?? 0, login.ends[field] ?? 0)
     }
     const tables = this.#tables
     for (let index = 0; index < tables.length; index++) {
@@ -206,7 +212,7 @@ class ValueTable {
       if (from === to) isPlain = false
       for (let source = from; source < to; source++) {
         const byte = login.bytes[source] ?? 0
-        if (needsEncoding(byte)) isPlain = false
+        if (isEncodedInKey(byte)) isPlain = false
         chunk[at++] = byte
       }
       valueEnds[index] = at
@@ -261,22 +267,4 @@ function newEntry(
   valueEnds: readonly number[],
 ): Entry {
   return { key, delta: new LoginDelta(), hash, values, valuesStart, valueEnds }
-}
-
-/** Also where the text of the bytes is not made of them one by one: what is no UTF-8 is replaced in a key. */
-function needsEncoding(byte: number): boolean {
-  return byte >= 0x80 || byte === percent || byte === colon || byte === plus
-}
-
-/** FNV-1a. */
-function hashOf(bytes: Buffer, start: number, end: number): number {
-  let hash = 0x811c9dc5 | 0
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193)
-  return hash
-}
-
-/** Lets the high bits of a hash reach the low ones, which choose the slot (the finaliser of MurmurHash3). */
-function spread(hash: number): number {
-  const half = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  return half ^ (half >>> 13)
 }

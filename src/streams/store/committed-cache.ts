@@ -1,3 +1,4 @@
+import { fnv1a, spread } from '../../bytes/fnv1a.ts'
 import type { CacheBudget } from './cache-budget.ts'
 
 /** A value as the database holds it, or will hold it when the batch under way has been written. */
@@ -50,7 +51,7 @@ export class CommittedCache {
 
   /** The value is a copy. */
   get(key: Buffer): CommittedValue | undefined {
-    const slot = this.#find(key, hashOf(key))
+    const slot = this.#find(key, spread(fnv1a(key)))
     if (slot < 0) return undefined
     const at = this.#positionIn(slot)
     const length = this.#valueLength(at)
@@ -62,7 +63,7 @@ export class CommittedCache {
   }
 
   set(key: Buffer, { value, checksum }: CommittedValue): void {
-    const hash = hashOf(key)
+    const hash = spread(fnv1a(key))
     const fits = key.length < lengthLimit && (value === null || value.length < lengthLimit)
     const length = value === null ? isAbsent : value.length
     const known = this.#find(key, hash)
@@ -239,12 +240,4 @@ function copy(source: Buffer, target: Buffer, at: number): void {
     return
   }
   for (let from = 0, to = at; from < source.length; from += 1, to += 1) target[to] = source[from] as number
-}
-
-/** FNV-1a, its high bits mixed into the low ones, which choose the slot. */
-function hashOf(key: Buffer): number {
-  let hash = 0x811c9dc5 | 0
-  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ (key[at] as number), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  return hash ^ (hash >>> 13)
 }

@@ -18,13 +18,11 @@ const checksumLength = 4
 export interface SealedEntry {
   readonly key: Buffer
   readonly value: Buffer
-  readonly checksum: number
 }
 
 export function seal(space: KeySpace, key: Buffer, value: Buffer): SealedEntry {
   const stored = databaseKey(space, key)
-  const { envelope, checksum } = envelopeOf(stored, value)
-  return { key: stored, value: envelope, checksum }
+  return { key: stored, value: envelopeOf(stored, value).envelope }
 }
 
 /** A copy of the value, with its checksum behind it. */

@@ -1,5 +1,5 @@
 import type { DatabaseOperation } from '../../ports/database.ts'
-import { databaseKey, envelopeOf, keySpace } from './envelope.ts'
+import { databaseKey, keySpace, seal } from './envelope.ts'
 import type { StoreKey } from './store-key.ts'
 
 /**
@@ -61,8 +61,7 @@ export function moveIndexEntry(
     operations.push({ type: 'del', key: databaseKey(keySpace.index, from) })
   }
   if (to !== null && from?.equals(to) !== true) {
-    const entryKey = databaseKey(keySpace.index, to)
-    operations.push({ type: 'put', key: entryKey, value: envelopeOf(entryKey, nothing).envelope })
+    operations.push({ type: 'put', ...seal(keySpace.index, to, nothing) })
   }
 }
 
