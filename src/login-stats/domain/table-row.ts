@@ -30,9 +30,8 @@ let lastDimension = { key: Buffer.alloc(0), json: Buffer.from('""') }
 /** What stands between the values of a row, in ASCII. */
 const text = {
   dimension: Buffer.from('{"dimension":'),
-  value: Buffer.from(',"value":'),
-  quote: Buffer.from('"'),
-  count: Buffer.from(',"count":'),
+  value: Buffer.from(',"value":"'),
+  count: Buffer.from('","count":'),
   rolling: Buffer.from(',"rolling":{'),
   firstSeen: Buffer.from('},"first_seen":"'),
   lastSeen: Buffer.from('","last_seen":"'),
@@ -48,11 +47,8 @@ export function encodeRow(key: Buffer, counter: LoginCounter, asOfMs: number): B
   writer.writeRaw(text.dimension)
   writer.writeRaw(dimensionJson(nameEnd < 0 ? key : key.subarray(0, nameEnd)))
   writer.writeRaw(text.value)
-  if (isPlain(key, valueStart)) {
-    writer.writeRaw(text.quote)
-    writer.writeRaw(key, valueStart)
-    writer.writeRaw(text.quote)
-  } else writer.writeUtf8(JSON.stringify(dimensionOf(key.toString()).value))
+  if (isPlain(key, valueStart)) writer.writeRaw(key, valueStart)
+  else writer.writeUtf8(JSON.stringify(dimensionOf(key.toString()).value).slice(1, -1))
   writer.writeRaw(text.count)
   writer.writeUtf8(String(counter.count))
   writer.writeRaw(text.rolling)

@@ -5,12 +5,7 @@ import type { FetchedRecords, KafkaClient, TopicPartition } from '../../ports/ka
 /** How long to wait for news of the fetcher before looking at its failures again. */
 const lookAgainMs = 100
 
-/**
- * Reads the committed records of one partition of a compacted topic from `from` to `to` (exclusive), chunk by chunk, with bounded memory.
- * Resolves when the position has reached `to`, and with `maxHeldBackMs` no transaction is open below it, or earlier when `cancelled` says so. Throws what the
- * fetcher throws.
- */
-export async function readPartition(options: {
+interface PartitionReading {
   kafka: KafkaClient
   clock: Clock
   partition: TopicPartition
@@ -24,13 +19,22 @@ export async function readPartition(options: {
    * without end, and what is open below `from` does not matter.
    */
   maxHeldBackMs?: number
-}): Promise<void> {
+}
+
+/**
+ * Reads the committed records of one partition of a compacted topic from `from` to `to` (exclusive), chunk by chunk, with bounded
+ * memory. Resolves when the position has reached `to`, and with `maxHeldBackMs` no transaction is open below it, or earlier when
+ * `cancelled` says so. Throws what the fetcher throws.
+ */
+export async function readPartition(options: PartitionReading): Promise<void> {
   const { kafka, clock, partition, from, to, onRecords, cancelled } = options
   const { maxHeldBackMs = Number.POSITIVE_INFINITY } = options
-  // Where nothing is to be read, no reading has shown that all is stable. What stands below an open transaction's start is in the
-  // store already: whoever writes on under the same transactional id would decide about it once more, and might abort it.
-  if (from >= to)
-    return Number.isFinite(maxHeldBackMs) ? await untilStable(options, maxHeldBackMs) : undefined
+  // Where nothing is to be read, no reading shows that all is stable. What an open transaction has written is in the store already:
+  // whoever writes on under the same transactional id would decide about it once more, and might abort it.
+  if (from >= to) {
+    if (options.maxHeldBackMs !== undefined) await untilStable(options, options.maxHeldBackMs)
+    return
+  }
   let heldBackSince: number | null = null
   const fetcher = kafka.fetcher({ maxBytesPerPartition: 4 << 20, isCompacted: true })
   let wake = (): void => {}
@@ -72,13 +76,7 @@ export async function readPartition(options: {
 
 /** Waits for markers that are still being written. */
 async function untilStable(
-  {
-    kafka,
-    clock,
-    partition,
-    from,
-    cancelled,
-  }: { kafka: KafkaClient; clock: Clock; partition: TopicPartition; from: number; cancelled?: () => boolean },
+  { kafka, clock, partition, from, cancelled }: PartitionReading,
   maxHeldBackMs: number,
 ): Promise<void> {
   const startedAt = clock.monotonic()

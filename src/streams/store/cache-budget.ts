@@ -3,8 +3,9 @@ const leastBytes = 1 << 20
 const defaultTotalBytes = 64 << 20
 
 /**
- * What the caches of all open stores of a stream thread should take together. A cache that has grown beyond its share, because more stores have
- * been opened since, keeps what it has: so at worst they take some five times as much, for 64 stores opened and filled one after the other.
+ * What the caches of all open stores of a stream thread should take together. A cache that has grown beyond its share, because more
+ * stores have been opened since, keeps what it has: so at worst they take some five times as much, for 64 stores opened and filled
+ * one after the other.
  */
 export class CacheBudget {
   readonly #totalBytes: number

@@ -282,9 +282,9 @@ export class CommittedStore {
       let oldChecksum = this.#checksums?.exchange(key.stored, entry?.checksum ?? absent) ?? absent
       if (replaced !== null) {
         const now = entry === null ? noValue : { value, checksum: entry.checksum }
-        const isNew = this.#isFilling && oldChecksum === absent
-        const old = isNew ? noValue : this.#exchange(key, now, replaced)
-        if (isNew) replaced.add(key, now)
+        const old = replaced.exchange(key, now, this.#isFilling && oldChecksum === absent)
+        // A restore that began empty leaves the cache so: it would only pass through.
+        if (!this.#isFilling) this.#cache.set(key.stored, now)
         if (indexKeyOf !== undefined) moveIndexEntry(operations, indexKeyOf, key, old.value, value)
         oldChecksum = old.value === null ? absent : old.checksum
       }
@@ -298,12 +298,6 @@ export class CommittedStore {
       }
     }
     return { operations, entryCount, setHash: modulo32(setHash) }
-  }
-
-  #exchange(key: StoreKey, now: CommittedValue, replaced: ReplacedValues): CommittedValue {
-    // A restore that began empty leaves the cache so: it would only pass through.
-    if (!this.#isFilling) this.#cache.set(key.stored, now)
-    return replaced.exchange(key, now)
   }
 
   /** What is known without the database; undefined for nothing. A key that the checksums do not have is not in the store. */

@@ -6,10 +6,8 @@ import type { ChangelogWrite } from './types.ts'
 export interface ReplacedValues {
   /** Whether the batch may write to this name. */
   has(name: string): boolean
-  /** Puts `now` where certainly nothing stands. */
-  add(key: StoreKey, now: CommittedValue): void
-  /** Puts `now` in the place of what is returned. */
-  exchange(key: StoreKey, now: CommittedValue): CommittedValue
+  /** Puts `now` in the place of what is returned. `isNew`: certainly nothing stands there. */
+  exchange(key: StoreKey, now: CommittedValue, isNew: boolean): CommittedValue
 }
 
 /** Of a commit: no key comes twice, so it is what the store holds, in the order of the writes. */
@@ -28,10 +26,6 @@ export class ReplacedOnce implements ReplacedValues {
   has(name: string): boolean {
     this.#names ??= new Set(this.#writes.map(({ key }) => key.name))
     return this.#names.has(name)
-  }
-
-  add(): void {
-    this.#next += 1
   }
 
   exchange(): CommittedValue {
@@ -61,14 +55,14 @@ export class ReplacedInTurn implements ReplacedValues {
     return this.#unnamed !== null || this.#byName.has(name)
   }
 
-  add(key: StoreKey, now: CommittedValue): void {
-    if (this.#unnamed !== null) this.#unnamed.push({ key, now })
-    else this.#byName.set(key.name, now)
-  }
-
-  exchange({ name }: StoreKey, now: CommittedValue): CommittedValue {
+  exchange(key: StoreKey, now: CommittedValue, isNew: boolean): CommittedValue {
+    if (isNew && this.#unnamed !== null) {
+      this.#unnamed.push({ key, now })
+      return noValue
+    }
+    const { name } = key
     if (this.#unnamed !== null && !this.#byName.has(name)) this.#nameAll(this.#unnamed)
-    const old = this.#byName.get(name) ?? noValue
+    const old = isNew ? noValue : (this.#byName.get(name) ?? noValue)
     // While names are left out, what is put there next has none: nothing older may then stand here.
     if (this.#unnamed !== null && now.value === null) this.#byName.delete(name)
     else this.#byName.set(name, now)

@@ -7,8 +7,8 @@ import type { IndexKeyOf } from './types.ts'
 
 /**
  * Reads the whole store and says what is wrong with it, or null. It is right if every envelope fits, if count and set hash are
- * those of the last commit, and if the index is exactly what follows from the values. Tells `onEntry` of each entry of data, by its key in the
- * database.
+ * those of the last commit, and if the index is exactly what follows from the values. Tells `onEntry` of each entry of data, by its
+ * key in the database.
  */
 export async function findDamage(
   database: Database,
