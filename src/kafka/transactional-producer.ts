@@ -34,6 +34,8 @@ import { retry } from './retry.ts'
 import { type Apis, kafkaError } from './wire/wire.ts'
 
 const initDeadlineMs = 60_000
+/** How long a transaction may wait for the markers of the one before it. Its own time has not begun then. */
+const beginDeadlineMs = 60_000
 /** A process that stood still for so long during init may have lost its tasks, and must not fence their new owner. */
 const initStallMs = 3000
 /** Share of the transaction's time-out that one call may take. */
@@ -108,9 +110,10 @@ export class Producer implements TransactionalProducer {
     await this.perform('send', this.callMs(), async (deadline) => {
       const queues = await this.encode(outgoing, endOffsets)
       if (queues.length === 0) return this.state
-      await this.addPartitions(queues, deadline)
+      const produceDeadline = await this.addPartitions(queues, deadline)
       const { transactionalId } = this.options
-      await produceAll(this.context, { transactionalId, lane: this.lane, deadline }, queues)
+      const options = { transactionalId, lane: this.lane, deadline: produceDeadline }
+      await produceAll(this.context, options, queues)
       return 'open'
     })
     return endOffsets
@@ -118,8 +121,8 @@ export class Producer implements TransactionalProducer {
 
   async sendOffsets(group: GroupIdentity, offsets: readonly ConsumerOffset[]): Promise<void> {
     await this.perform('sendOffsets', this.callMs(), async (deadline) => {
-      await this.addOffsets(group.groupId, deadline)
-      await this.commitOffsets(group, offsets, deadline)
+      const commitDeadline = await this.addOffsets(group.groupId, deadline)
+      await this.commitOffsets(group, offsets, commitDeadline)
       return 'open'
     })
   }
@@ -223,13 +226,13 @@ export class Producer implements TransactionalProducer {
     return await records.build({ producerId, producerEpoch, baseSequence, transactional: true })
   }
 
-  /** Step 2. */
-  private async addPartitions(partitions: readonly TopicPartition[], deadline: number): Promise<void> {
+  /** Step 2. Returns the deadline for the rest of the call. */
+  private async addPartitions(partitions: readonly TopicPartition[], deadline: number): Promise<number> {
     const added = partitions.filter((partition) => !this.partitionsInTransaction.has(partitionKey(partition)))
-    if (added.length === 0) return
+    if (added.length === 0) return deadline
     const request = { ...this.producer(), topics: byTopic(added) }
-    await retry(this.context, { deadline }, async (remainingMs) => {
-      const { partitions: answers } = await this.toCoordinator('AddPartitionsToTxn', request, remainingMs)
+    const restDeadline = await this.join(deadline, async (timeoutMs) => {
+      const { partitions: answers } = await this.toCoordinator('AddPartitionsToTxn', request, timeoutMs)
       const failed = answers.filter(({ errorCode }) => errorCode !== kafkaError.NONE)
       // The partitions that were not at fault say that nothing was attempted.
       const gravest =
@@ -239,16 +242,34 @@ export class Producer implements TransactionalProducer {
       }
     })
     for (const partition of added) this.partitionsInTransaction.add(partitionKey(partition))
+    return restDeadline
   }
 
-  /** Step 4. */
-  private async addOffsets(groupId: string, deadline: number): Promise<void> {
-    if (this.groupsInTransaction.has(groupId)) return
-    await retry(this.context, { deadline }, async (remainingMs) => {
-      const answer = await this.toCoordinator('AddOffsetsToTxn', { ...this.producer(), groupId }, remainingMs)
+  /** Step 4. Returns the deadline for the rest of the call. */
+  private async addOffsets(groupId: string, deadline: number): Promise<number> {
+    if (this.groupsInTransaction.has(groupId)) return deadline
+    const restDeadline = await this.join(deadline, async (timeoutMs) => {
+      const answer = await this.toCoordinator('AddOffsetsToTxn', { ...this.producer(), groupId }, timeoutMs)
       this.refuse('AddOffsetsToTxn', answer.errorCode)
     })
     this.groupsInTransaction.add(groupId)
+    return restDeadline
+  }
+
+  /**
+   * Steps 2 and 4, whichever comes first in a transaction, wait for the markers of the one before it. That wait is no part of
+   * the new transaction's time: where markers took longer than the time-out, hardly a transaction would begin otherwise.
+   */
+  private async join(deadline: number, attempt: (timeoutMs: number) => Promise<void>): Promise<number> {
+    const hasBegun = this.partitionsInTransaction.size > 0 || this.groupsInTransaction.size > 0
+    if (hasBegun) {
+      await retry(this.context, { deadline }, attempt)
+      return deadline
+    }
+    const { clock } = this.context
+    const options = { deadline: clock.monotonic() + beginDeadlineMs }
+    await retry(this.context, options, (remainingMs) => attempt(Math.min(remainingMs, this.callMs())))
+    return clock.monotonic() + this.callMs()
   }
 
   /** Step 5. */

@@ -92,7 +92,7 @@ export const furtherMutants: readonly Mutant[] = [
   {
     name: 'overlay-kept-after-abort',
     says: 'what was written for a lost transaction stays in the overlay',
-    seeds: [8],
+    seeds: [30],
     edits: [
       {
         file: taskStore,
@@ -247,7 +247,7 @@ export class Producer implements TransactionalProducer {
   {
     name: 'purge-of-uncommitted',
     says: 'the repartition topic is purged up to what has been processed, committed or not',
-    seeds: [8],
+    seeds: [18],
     edits: [
       oftenPurged,
       {

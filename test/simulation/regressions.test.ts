@@ -12,6 +12,7 @@ test.each([
   [120, 'a purge ended the process where the high watermark of a new leader was behind'],
   [269, 'the same'],
   [1015, 'the same'],
+  [300186, 'a transaction that waited for the markers of the one before it was given up again and again'],
   [19148, 'two joins that were given up, and came late, fenced a member for good'],
 ])('seed %i: %s', async (seed) => {
   const { failure } = await simulate({ seed })
