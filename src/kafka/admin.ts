@@ -3,6 +3,7 @@ import { CodedError, coded } from '../errors.ts'
 import type { GroupDescription, KafkaAdmin, NewTopic, TopicInfo, TopicPartition } from '../ports/kafka.ts'
 import { brokerError } from './broker-errors.ts'
 import { groupKey, requestTimeoutMs } from './cluster.ts'
+import { decodeAssignment, decodeSubscription } from './consumer-protocol.ts'
 import { type PortContext, partitionKey } from './context.ts'
 import { missingInAnswer, stableOffsets } from './group-offsets.ts'
 import { controlLane } from './lanes.ts'
@@ -116,7 +117,14 @@ export class Admin implements KafkaAdmin {
   async describeGroup(groupId: string): Promise<GroupDescription> {
     const answer = await this.askGroup(groupId, 'DescribeGroups', { groupId })
     const { state, members } = answer ?? { state: 'Dead', members: [] }
-    return { state, members }
+    return {
+      state,
+      members: members.map(({ memberId, clientId, clientHost, metadata, assignment }) => ({
+        ...{ memberId, clientId, clientHost },
+        userData: metadata.length === 0 ? metadata : decodeSubscription(metadata).userData,
+        assignment: decodeAssignment(assignment),
+      })),
+    }
   }
 
   async deleteGroup(groupId: string): Promise<void> {

@@ -109,6 +109,10 @@ export class PartitionFetcher implements Fetcher {
     return this.readings.get(partitionKey(partition))?.lastStableOffset ?? null
   }
 
+  currentAt(partition: TopicPartition): number | null {
+    return this.readings.get(partitionKey(partition))?.currentAt ?? null
+  }
+
   position(partition: TopicPartition): number {
     const reading = this.readings.get(partitionKey(partition))
     if (reading !== undefined) return reading.position
@@ -199,13 +203,14 @@ export class PartitionFetcher implements Fetcher {
       })),
     }
     const options = { timeoutMs: maxWaitMs + answerSlackMs, lane: this.lanes[lane] }
+    const askedAt = this.context.clock.monotonic()
     try {
       const answer = await this.context.wire.send(nodeId, 'Fetch', request, options)
       if (answer.errorCode !== kafkaError.NONE) throw brokerError(answer.errorCode, { operation: 'Fetch' })
       const partitions = new Map(answer.partitions.map((partition) => [partitionKey(partition), partition]))
       for (const reading of readings) {
         const isFirst = reading === readings[0]
-        this.accept(reading, partitions.get(partitionKey(reading.partition)), isFirst)
+        this.accept(reading, partitions.get(partitionKey(reading.partition)), { isFirst, askedAt })
       }
     } catch (error) {
       for (const reading of readings) this.failed(reading, coded(error, 'Fetch'))
@@ -215,7 +220,7 @@ export class PartitionFetcher implements Fetcher {
   private async accept(
     reading: Reading,
     answer: PartitionAnswer | undefined,
-    isFirst: boolean,
+    { isFirst, askedAt }: { isFirst: boolean; askedAt: number },
   ): Promise<void> {
     if (!this.isCurrent(reading)) return
     if (answer === undefined) {
@@ -232,7 +237,8 @@ export class PartitionFetcher implements Fetcher {
         })
       }
       const chunk = committedRecords({ ...answer, fetchOffset: reading.position })
-      const news = reading.accept(chunk, { mustHaveRecords: isFirst, hasBytes: answer.records.length > 0 })
+      const hasBytes = answer.records.length > 0
+      const news = reading.accept(chunk, { mustHaveRecords: isFirst, hasBytes, askedAt })
       if (reading.unread !== null) this.arrived.push(reading)
       if (news) this.notify()
     } catch (error) {

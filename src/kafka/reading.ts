@@ -20,6 +20,10 @@ export class Reading {
   failed = false
   /** Not to be fetched before, on the monotonic clock. */
   notBefore = 0
+  /** Everything that was committed before this moment has been taken, on the monotonic clock; null until the end was first seen. */
+  currentAt: number | null = null
+  /** What `currentAt` will be once the unread chunk has been taken. */
+  private nextCurrentAt: number | null = null
   private readonly backoff: Backoff
   private missingSince: number | null = null
   private corruptAnswers = 0
@@ -50,22 +54,28 @@ export class Reading {
     const chunk = this.unread
     if (chunk !== null) this.position = chunk.nextOffset
     this.unread = null
+    this.currentAt = this.nextCurrentAt
     return chunk
   }
 
-  /** Takes what a fetch has brought; true if there is anything new to know. */
-  accept(chunk: FetchedRecords, answer: { mustHaveRecords: boolean; hasBytes: boolean }): boolean {
+  /** Takes what a fetch asked for at `askedAt` has brought; true if there is anything new to know. */
+  accept(
+    chunk: FetchedRecords,
+    answer: { mustHaveRecords: boolean; hasBytes: boolean; askedAt: number },
+  ): boolean {
     this.backoff.reset()
     this.missingSince = null
     this.corruptAnswers = 0
     const before = { position: this.position, lastStableOffset: this.lastStableOffset }
     this.lastStableOffset = chunk.lastStableOffset
+    if (chunk.nextOffset >= chunk.lastStableOffset) this.nextCurrentAt = answer.askedAt
     if (chunk.recordCount > 0) {
       this.unread = chunk
       this.emptyAnswers = 0
       return true
     }
     this.position = chunk.nextOffset
+    this.currentAt = this.nextCurrentAt
     if (answer.hasBytes || this.isAtEnd) this.emptyAnswers = 0
     else if (answer.mustHaveRecords && this.isCompacted) this.passHole(chunk.lastStableOffset)
     return this.position !== before.position || this.lastStableOffset !== before.lastStableOffset

@@ -95,6 +95,11 @@ export interface Fetcher {
   throwFailure(): void
   /** Last known last stable offset of the partition; null before the first answer since `seek`. */
   lastStableOffset(partition: TopicPartition): number | null
+  /**
+   * A moment on the monotonic clock: whatever was committed to the partition before it has been polled. Null until its end has
+   * been seen once since `seek`.
+   */
+  currentAt(partition: TopicPartition): number | null
   /** Where the next chunk to be polled begins, or the next fetch where none is there. */
   position(partition: TopicPartition): number
   close(): Promise<void>
@@ -251,6 +256,9 @@ export interface GroupDescription {
     readonly memberId: string
     readonly clientId: string
     readonly clientHost: string
+    /** What the member has told the leader; empty while the group has no assignment. */
+    readonly userData: Buffer
+    readonly assignment: MemberAssignment
   }[]
 }
 

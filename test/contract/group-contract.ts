@@ -26,7 +26,10 @@ export function groupContract(scenario: () => PortScenario): void {
     expect(member.rejoinReason()).toBeNull()
     await member.confirm()
     const description = await scenario().client.admin.describeGroup(groupId)
-    expect(description).toMatchObject({ state: 'Stable', members: [{ memberId }] })
+    expect(description).toMatchObject({
+      state: 'Stable',
+      members: [{ memberId, userData: Buffer.from('mine'), assignment: plan }],
+    })
   })
 
   it('tells a member to rejoin when another comes, and waits for it', async () => {

@@ -351,7 +351,12 @@ test('a member joins, syncs, beats, is described, leaves, and its group is delet
   expect(await send('DescribeGroups', { groupId })).toEqual({
     errorCode: 0,
     state: 'Stable',
-    members: [{ memberId, clientId: 'wire-test', clientHost: expect.any(String) }],
+    members: [
+      {
+        ...{ memberId, clientId: 'wire-test', clientHost: expect.any(String) },
+        ...{ metadata: expect.any(Buffer), assignment: Buffer.from('assigned') },
+      },
+    ],
   })
   expect(await send('DeleteGroups', { groupId })).toEqual({ errorCode: kafkaError.NON_EMPTY_GROUP })
   const members = [

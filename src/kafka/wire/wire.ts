@@ -271,7 +271,14 @@ export interface Apis {
     answer: {
       errorCode: number
       state: string
-      members: { memberId: string; clientId: string; clientHost: string }[]
+      /** Metadata and assignment are empty unless the group is stable. */
+      members: {
+        memberId: string
+        clientId: string
+        clientHost: string
+        metadata: Buffer
+        assignment: Buffer
+      }[]
     }
   }
   /** v1. */

@@ -366,7 +366,11 @@ export class GroupCoordinator {
   describe(groupId: string): Answer<'DescribeGroups'> {
     const group = this.#groups.get(groupId)
     if (group === undefined) return { errorCode: k.NONE, state: 'Dead', members: [] }
-    const members = [...group.members.keys()].map((memberId) => ({ memberId, clientId: '', clientHost: '' }))
+    const isStable = group.state === 'Stable'
+    const members = [...group.members.values()].map(({ memberId, metadata, assignment }) => ({
+      ...{ memberId, clientId: '', clientHost: '' },
+      ...{ metadata: isStable ? metadata : nothing, assignment: isStable ? assignment : nothing },
+    }))
     return { errorCode: k.NONE, state: group.state, members }
   }
 

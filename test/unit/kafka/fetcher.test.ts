@@ -230,9 +230,10 @@ describe('the fetcher', () => {
   it('does not take for a hole what may have had no room in the answer', () => {
     const reading = new Reading(at(0), 4, { random: { next: () => 0.5, id: () => 'id' }, isCompacted: true })
     const empty = committedRecords({ ...partitionAnswer(0, { lastStableOffset: 9 }), fetchOffset: 4 })
-    for (let i = 0; i < 10; i++) reading.accept(empty, { mustHaveRecords: false, hasBytes: false })
+    for (let i = 0; i < 10; i++)
+      reading.accept(empty, { mustHaveRecords: false, hasBytes: false, askedAt: 0 })
     expect(reading.position).toBe(4)
-    reading.accept(empty, { mustHaveRecords: true, hasBytes: false })
+    reading.accept(empty, { mustHaveRecords: true, hasBytes: false, askedAt: 0 })
     expect(reading.position).toBe(4)
   })
 

@@ -140,7 +140,13 @@ interface DescribedGroups {
   groups: {
     errorCode: number
     state: string
-    members: { memberId: string; clientId: string; clientHost: string }[]
+    members: {
+      memberId: string
+      clientId: string
+      clientHost: string
+      memberMetadata: Buffer
+      memberAssignment: Buffer
+    }[]
   }[]
 }
 
@@ -154,7 +160,10 @@ export const describeGroupsCodec = kafkajsCodec<'DescribeGroups', DescribedGroup
     return {
       errorCode,
       state,
-      members: members.map(({ memberId, clientId, clientHost }) => ({ memberId, clientId, clientHost })),
+      members: members.map(({ memberId, clientId, clientHost, memberMetadata, memberAssignment }) => ({
+        ...{ memberId, clientId, clientHost },
+        ...{ metadata: memberMetadata, assignment: memberAssignment },
+      })),
     }
   },
 })

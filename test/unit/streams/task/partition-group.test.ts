@@ -30,6 +30,9 @@ class RecordingFetcher implements Fetcher {
   lastStableOffset(): number | null {
     return this.end
   }
+  currentAt(): number | null {
+    return null
+  }
   position(): number {
     return this.next
   }
