@@ -8,6 +8,8 @@ export interface StateFiles {
   read(path: string): Promise<string | null>
   /** All or nothing, and on disk when it resolves. */
   writeAtomically(path: string, content: string): Promise<void>
+  /** Bytes of the files in a directory, those in directories of it left out; 0 if it does not exist. */
+  sizeInBytes(path: string): Promise<number>
   /** Deletes the directory with all that is in it; one that does not exist is fine. */
   remove(path: string): Promise<void>
 }

@@ -1,12 +1,26 @@
 /** What applications may use of the engine. */
 export type { Aggregate } from './aggregate/aggregate.ts'
-export { AggregateProcessor, timerIndex } from './aggregate/aggregate-processor.ts'
+export { AggregateProcessor, stateOfEntry, timerIndex } from './aggregate/aggregate-processor.ts'
 export { Combiner, type Fold } from './aggregate/combiner.ts'
 export { DeltaTable } from './aggregate/delta-table.ts'
 export { readPartition } from './changelog/partition-reader.ts'
-export type { CommitStep, EngineObserver, RestoreProgress, TakeOverStep } from './runtime/engine-observer.ts'
+export { type MemberView, viewMembers } from './rebalance/group-view.ts'
+export type {
+  CommitFacts,
+  CommitStep,
+  EngineObserver,
+  RestoreProgress,
+  TakeOverStep,
+} from './runtime/engine-observer.ts'
 export type { Fingerprint } from './runtime/fingerprint.ts'
-export { type LocalState, Streams, type StreamsOptions, type TaskStatus } from './runtime/streams.ts'
+export { observers, type RestoreStatus } from './runtime/restore-watch.ts'
+export {
+  type LocalState,
+  type StoreQuery,
+  Streams,
+  type StreamsOptions,
+} from './runtime/streams.ts'
+export type { TaskStatus } from './runtime/task-status.ts'
 export { setUpTopics, topicNames } from './runtime/topic-setup.ts'
 export { type MemberSlot, SlotStores, StateDirectory } from './state-directory.ts'
 export { StoreKey } from './store/store-key.ts'
@@ -14,7 +28,7 @@ export type { StateStore, StateStoreReader, WipeReason } from './store/types.ts'
 export type { OffsetLostPolicy, TaskSettings } from './task/task-environment.ts'
 export type { TaskState } from './task/task-state.ts'
 export { StreamThreads } from './threads/stream-threads.ts'
-export { runInThread } from './threads/thread-body.ts'
+export { type OpenThread, runInThread } from './threads/thread-body.ts'
 export type {
   FlushReason,
   Processor,

@@ -10,6 +10,7 @@ import type { StateFiles } from '../ports/state-files.ts'
  *   <stateDir>/<appId>/<slot>/lock          an open database: its lock ends with the process, and holds between threads too
  *   <stateDir>/<appId>/<slot>/instance-id   who comes back here is the same static member of the group
  *   <stateDir>/<appId>/<slot>/<task id>     the store of a task
+ *   <stateDir>/<appId>/<slot>/cache         what the application keeps there and may lose
  */
 interface StateDirectoryOptions {
   readonly stateDir: string
@@ -21,6 +22,7 @@ interface StateDirectoryOptions {
 const maxSlots = 1024
 const lockName = 'lock'
 const instanceIdName = 'instance-id'
+const cacheName = 'cache'
 const taskId = /^\d+_\d+$/
 const byNumbers = new Intl.Collator('en', { numeric: true })
 
@@ -45,6 +47,11 @@ export class SlotStores {
     this.processId = processId
     this.#path = path
     this.#files = files
+  }
+
+  /** Size of a task's store on disk, about. */
+  async sizeInBytes(id: string): Promise<number> {
+    return await this.#files.sizeInBytes(this.taskDirectory(id))
   }
 
   taskDirectory(id: string): string {
@@ -115,6 +122,11 @@ export class StateDirectory {
   member(index: number): MemberSlot {
     const instanceId = index === 0 ? this.instanceId : `${this.instanceId}-${index}`
     return { path: this.#path, processId: this.instanceId, instanceId }
+  }
+
+  /** A directory for what may be lost at any time. */
+  get cacheDirectory(): string {
+    return join(this.#path, cacheName)
   }
 
   /** Frees the slot; its stores must be closed. */

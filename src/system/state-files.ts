@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { CodedError } from '../errors.ts'
 import type { StateFiles } from '../ports/state-files.ts'
@@ -30,6 +30,18 @@ export const stateFiles: StateFiles = {
       await rename(temporary, path)
       await syncDirectory(dirname(path))
     })
+  },
+
+  async sizeInBytes(path) {
+    const names = await readdir(path).catch((error: unknown) => missingAs<string[]>(error, []))
+    // LevelDB deletes files at any time.
+    const sizes = names.map((name) =>
+      stat(join(path, name)).then(
+        (found) => (found.isFile() ? found.size : 0),
+        (error: unknown) => missingAs(error, 0),
+      ),
+    )
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
   },
 
   async remove(path) {

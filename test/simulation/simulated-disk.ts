@@ -167,6 +167,8 @@ export class SimulatedDisk {
         await this.#operation(process)
         return this.#files.get(path) ?? null
       },
+      // Nothing simulated asks for it.
+      sizeInBytes: async () => 0,
       writeAtomically: async (path, content) => {
         await this.#operation(process)
         refuseIfFull(path)

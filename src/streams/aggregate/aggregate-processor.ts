@@ -3,6 +3,7 @@ import { StoreKey } from '../store/store-key.ts'
 import type { StateStore } from '../store/types.ts'
 import type { Processor, ProcessorContext, SinkHandle } from '../topology/processor.ts'
 import type { Aggregate } from './aggregate.ts'
+import { readOrigin } from './origin.ts'
 import { decodePartial } from './partial.ts'
 
 /** At least so long between two passes that emit what has changed with time alone. */
@@ -29,6 +30,11 @@ interface CachedState<State> {
  * the encoded state. The timer is the store's index, so that decay never scans the store.
  */
 const timerBytes = 8
+
+/** The encoded state in an entry of an aggregate's store. */
+export function stateOfEntry(entry: Buffer): Buffer {
+  return entry.subarray(timerBytes)
+}
 
 /** The index of an aggregate's store: the key's timer. */
 export function timerIndex(_key: Buffer, value: Buffer): Buffer | null {
@@ -74,12 +80,18 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
     const { bytes } = record
     const { header, deltaStart } = decodePartial(bytes, record.valueStart, record.valueEnd)
     this.#context.readPartial(header)
+    if (header.isLast) this.#noteOrigin(record)
     const streamTime = this.#context.streamTime()
     if (!header.hasDelta || streamTime === null) return
     const delta = this.#aggregate.decodeDelta(bytes.subarray(deltaStart, record.valueEnd))
     const cached = this.#lookUp(bytes.toString('latin1', record.keyStart, record.keyEnd))
-    this.#aggregate.add(cached.state, delta, streamTime)
+    this.#aggregate.add(cached.state, delta, streamTime, cached.key.bytes)
     this.#markDirty(cached)
+  }
+
+  #noteOrigin(record: RecordView): void {
+    const appendedAt = readOrigin(record.headers())
+    if (appendedAt !== null) this.#context.noteOrigin(appendedAt)
   }
 
   /** Emits the keys whose timers have fired, at most once a second. */
@@ -145,9 +157,7 @@ export class AggregateProcessor<Delta, State> implements Processor<RecordView> {
     const cached: CachedState<State> = {
       key,
       state:
-        entry === null
-          ? this.#aggregate.createState()
-          : this.#aggregate.decodeState(entry.subarray(timerBytes)),
+        entry === null ? this.#aggregate.createState() : this.#aggregate.decodeState(stateOfEntry(entry)),
       timer: timer === 0 ? null : timer,
       isDirty: false,
       size: stateOverheadInBytes + (entry?.length ?? 0),

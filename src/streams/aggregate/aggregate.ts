@@ -8,8 +8,8 @@ export interface Aggregate<Delta, State> {
   /** `bytes` is a view that is valid during the call only. */
   decodeDelta(bytes: Buffer): Delta
   createState(): State
-  /** Adds `delta` to `state` in place. `streamTime` in ms. */
-  add(state: State, delta: Delta, streamTime: number): void
+  /** Adds `delta` to `state`, that of `key`, in place. `streamTime` in ms. */
+  add(state: State, delta: Delta, streamTime: number, key: Buffer): void
   encodeState(state: State): Buffer
   decodeState(bytes: Buffer): State
   /** The earliest stream time (ms), later than `streamTime`, at which what is emitted changes by itself; null for never. */

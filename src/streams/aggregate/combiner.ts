@@ -1,5 +1,6 @@
 import type { FlushReason, ProcessorContext, SinkHandle } from '../topology/processor.ts'
 import type { Aggregate } from './aggregate.ts'
+import { originHeader } from './origin.ts'
 import { encodePartial, markLast } from './partial.ts'
 
 /** At least so long between two records that tell stream time alone. */
@@ -83,9 +84,10 @@ export class Combiner<Delta, State> {
       this.#toldStreamTime = header.streamTime
       this.#toldAt = now
     }
+    const origin = reason.oldestRecordAt === null ? [] : [originHeader(reason.oldestRecordAt)]
     for (const [partition, { key, value }] of heldBack) {
       markLast(value)
-      this.#sink.sendTo(partition, key, value, now)
+      this.#sink.sendTo(partition, key, value, now, origin)
     }
   }
 }

@@ -9,6 +9,7 @@ import type { Fingerprint } from '../runtime/fingerprint.ts'
  *               leader: groupFingerprint or partitions
  *   version 2   member: also processId, standbyTasks, storeLags
  *               leader: also standbyTasks, awaitedTasks, acceptableLag
+ *   version 3   member: also endpoint
  *
  * How it may change:
  *
@@ -32,6 +33,8 @@ export interface MemberMetadata {
   readonly standbyTasks: readonly string[]
   /** By how many changelog records stores on disk are behind; absent where that is unknown. */
   readonly storeLags: Readonly<Record<string, number>>
+  /** Where the member's process answers the application's questions, for the other members; null where it does not. */
+  readonly endpoint: string | null
 }
 
 export interface AssignmentMetadata {
@@ -49,7 +52,7 @@ export interface AssignmentMetadata {
 }
 
 /** The version that this program writes. */
-export const metadataVersion = 2
+export const metadataVersion = 3
 
 export function encodeMemberMetadata(metadata: Omit<MemberMetadata, 'version'>): Buffer {
   return Buffer.from(JSON.stringify({ version: metadataVersion, ...metadata }))
@@ -62,8 +65,8 @@ export function decodeMemberMetadata(bytes: Buffer): MemberMetadata {
   const { version, fingerprint, ownedTasks, storedTasks, partitions } = said
   if (!version || !fingerprint || !Array.isArray(ownedTasks) || !Array.isArray(storedTasks) || !partitions)
     throw new CodedError('GROUP_INCONSISTENT', { operation, detail: 'What every version says is not there.' })
-  const sinceVersion2 = { processId: null, standbyTasks: [], storeLags: {} }
-  return { ...sinceVersion2, ...said, version, fingerprint, ownedTasks, storedTasks, partitions }
+  const younger = { processId: null, standbyTasks: [], storeLags: {}, endpoint: null }
+  return { ...younger, ...said, version, fingerprint, ownedTasks, storedTasks, partitions }
 }
 
 /** What the leader tells a member, in the words of the member's version. */

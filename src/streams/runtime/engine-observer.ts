@@ -16,6 +16,15 @@ export interface RestoreProgress {
   readonly restoredRecords: number
 }
 
+export interface CommitFacts {
+  readonly durationMs: number
+  /** Records sent to sinks. */
+  readonly records: number
+  readonly caughtUp: boolean
+  /** When the oldest record that it stems from was appended to an input of the application, in ms; null where that is not known. */
+  readonly originAt: number | null
+}
+
 /** Told what the engine does; for logs, metrics, progress bars, and for tests that crash it at a given point. */
 export interface EngineObserver {
   taskChanged?(taskId: string, state: TaskState): void
@@ -23,7 +32,7 @@ export interface EngineObserver {
   takeOverStep?(taskId: string, step: TakeOverStep): void
   /** A step of a commit has been completed. */
   commitStep?(taskId: string, step: CommitStep): void
-  committed?(taskId: string, facts: { durationMs: number; records: number; caughtUp: boolean }): void
+  committed?(taskId: string, facts: CommitFacts): void
   restoring?(progress: RestoreProgress): void
   restored?(taskId: string, facts: { restoredRecords: number; durationMs: number }): void
   storeWiped?(taskId: string, reason: WipeReason, detail: string): void

@@ -67,6 +67,11 @@ export class StreamThread {
     return this.#tasks.taskIds
   }
 
+  /** Whether the group has given tasks, be it none, and no join is under way. */
+  get isAssigned(): boolean {
+    return this.#generationId !== null && !this.#isJoining && this.#member.rejoinReason() === null
+  }
+
   /** By standby task, how many changelog records its store is behind; null while unknown. */
   get standbyLags(): Readonly<Record<string, number | null>> {
     return this.#standbys.lags

@@ -9,7 +9,6 @@ import { encodeMemberMetadata } from '../rebalance/member-metadata.ts'
 import { defaultPlanSettings } from '../rebalance/plan-types.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
 import type { TaskEnvironment, TaskSettings } from '../task/task-environment.ts'
-import type { TaskState } from '../task/task-state.ts'
 import { sourceTopics, type Topology } from '../topology/topology.ts'
 import type { Transactions } from '../transactions/transactions.ts'
 import { TransactionsOfTasks } from '../transactions/transactions-of-tasks.ts'
@@ -17,7 +16,9 @@ import { TransactionsOfThread } from '../transactions/transactions-of-thread.ts'
 import type { EngineObserver } from './engine-observer.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import { purgeRepartitionTopics } from './repartition-purge.ts'
+import { observers, RestoreWatch } from './restore-watch.ts'
 import { StreamThread } from './stream-thread.ts'
+import { standbyStatus, statusOf, type TaskStatus } from './task-status.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 import { knownTopics, setUpTopics, type TopicSettings, topicNames } from './topic-setup.ts'
 
@@ -62,15 +63,16 @@ export interface StreamsOptions {
   readonly databases: DatabaseOpener
   readonly bootId: string
   readonly localState: LocalState
+  /** Where this process answers the application's questions, told to the group; null or absent: nowhere. */
+  readonly endpoint?: string | null
   readonly observer?: EngineObserver
 }
 
-export interface TaskStatus {
-  readonly task: string
-  readonly state: TaskState | 'standby'
-  /** Records behind the last stable offset, of the input or of a standby task's changelog; null while unknown. */
-  readonly lag: number | null
-  readonly isCaughtUp: boolean
+/** Which committed entries of the stores of running tasks are asked for: those with gte <= key < lt, at most `limit` of each store. */
+export interface StoreQuery {
+  readonly gte: Buffer
+  readonly lt: Buffer
+  readonly limit: number
 }
 
 /**
@@ -80,13 +82,15 @@ export interface TaskStatus {
 export class Streams {
   readonly #options: StreamsOptions
   readonly #log: Log
+  readonly #restores: RestoreWatch
   #thread: StreamThread | null = null
   #catalog: TopicCatalog | null = null
   #isStopping = false
   readonly #stopped = Promise.withResolvers<undefined>()
 
   constructor(options: StreamsOptions) {
-    this.#options = options
+    this.#restores = new RestoreWatch(options.clock)
+    this.#options = { ...options, observer: observers([options.observer ?? {}, this.#restores]) }
     this.#log = options.log
   }
 
@@ -166,12 +170,28 @@ export class Streams {
   }
 
   status(): TaskStatus[] {
+    const now = this.#options.clock.now()
     const tasks = this.#thread?.tasks ?? []
     const standbys = Object.entries(this.#thread?.standbyLags ?? {})
     return [
-      ...tasks.map(({ id, state, lag, isCaughtUp }) => ({ task: id, state, lag, isCaughtUp })),
-      ...standbys.map(([task, lag]) => ({ task, state: 'standby' as const, lag, isCaughtUp: lag === 0 })),
+      ...tasks.map((task) => statusOf(task, this.#restores.of(task.id), now)),
+      ...standbys.map(([task, lag]) => standbyStatus(task, lag)),
     ]
+  }
+
+  /** Whether the group has given this member its tasks, be it none, and no rebalance is under way here. */
+  get isAssigned(): boolean {
+    return this.#thread?.isAssigned ?? false
+  }
+
+  /** Committed entries of the stores of all tasks that run here: what has been committed, and nothing else. */
+  async query({ gte, lt, limit }: StoreQuery): Promise<{ task: string; entries: [Buffer, Buffer][] }[]> {
+    const answers: { task: string; entries: [Buffer, Buffer][] }[] = []
+    for (const { id, committedStore } of this.#thread?.tasks ?? []) {
+      if (committedStore === null) continue
+      answers.push({ task: id, entries: await committedStore.committedRange({ gte, lt, limit }) })
+    }
+    return answers
   }
 
   /** Of the whole application, as far as the topics are known; null before. */
@@ -254,6 +274,7 @@ export class Streams {
           storedTasks: await localState.tasksOnDisk(),
           partitions: sourcePartitions(topology, catalog),
           processId: localState.processId,
+          endpoint: this.#options.endpoint ?? null,
           ...this.#standbys(),
         }),
       assign: async (members) => {

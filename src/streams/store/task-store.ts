@@ -93,6 +93,23 @@ export class TaskStore implements StateStore {
     return merge(committed, uncommitted, limit)
   }
 
+  /** As `range`, of what has been committed alone. */
+  async committedRange({
+    gte,
+    lt,
+    limit,
+  }: {
+    gte: Buffer
+    lt: Buffer
+    limit: number
+  }): Promise<[Buffer, Buffer][]> {
+    this.#committed.assertUsable()
+    const entries: [Buffer, Buffer][] = []
+    if (limit <= 0) return entries
+    for await (const chunk of this.#committed.range(gte, lt, limit)) entries.push(...chunk)
+    return entries
+  }
+
   async indexed({ lt, limit }: { lt: Buffer; limit: number }): Promise<IndexedEntry[]> {
     this.#committed.assertUsable()
     const { indexKeyOf } = this.#options

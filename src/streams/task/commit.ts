@@ -5,7 +5,9 @@ import type { TaskStore } from '../store/task-store.ts'
 import type { CommitMeta } from '../store/types.ts'
 import { sourceTopics } from '../topology/topology.ts'
 import type { TaskTransactions } from '../transactions/transactions.ts'
+import { encodeOffsetMetadata } from './offset-metadata.ts'
 import type { ProcessorGraph } from './processor-graph.ts'
+import type { RecordCollector } from './record-collector.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 
 /**
@@ -29,14 +31,42 @@ export interface FrozenCommit {
   readonly changelog: Outgoing | null
   readonly offsets: readonly ConsumerOffset[]
   readonly meta: CommitMeta
+  /** When the oldest record that it stems from was appended to an input of the application, in ms; null where that is not known. */
+  readonly originAt: number | null
 }
 
-/** Of step 1: what the changelog says of the commit, besides its entries. */
-export function metaOf(
+interface FlushedTask {
+  readonly inputs: readonly TopicPartition[]
+  /** By topic. */
+  readonly inputOffsets: Readonly<Record<string, number>>
+  readonly graph: ProcessorGraph
+  readonly collector: RecordCollector
+  readonly store: TaskStore | null
+  readonly changelog: TopicPartition | null
+  readonly transactions: TaskTransactions
+}
+
+/** Step 1, once the processors have flushed. */
+export function frozenCommit(environment: TaskEnvironment, task: FlushedTask): FrozenCommit {
+  const { inputs, inputOffsets, graph, collector } = task
+  const meta = metaOf(environment, task)
+  return {
+    outgoing: collector.freeze(),
+    changelog: freezeStore(environment, task, meta),
+    offsets: inputs.map((partition) => ({
+      partition,
+      offset: inputOffsets[partition.topic] ?? 0,
+      metadata: encodeOffsetMetadata(graph.highestEventTime),
+    })),
+    meta,
+    originAt: graph.takeOrigin(),
+  }
+}
+
+/** What the changelog says of the commit, besides its entries. */
+function metaOf(
   { catalog, fingerprint, topology }: TaskEnvironment,
-  changelog: TopicPartition | null,
-  graph: ProcessorGraph,
-  inputOffsets: Readonly<Record<string, number>>,
+  { changelog, graph, inputOffsets }: FlushedTask,
 ): CommitMeta {
   const topics = sourceTopics(topology)
   // So that what is written to a new topic of its name is never taken for all that there was in the old one.
@@ -51,17 +81,12 @@ export function metaOf(
   }
 }
 
-/** Of step 1: the overlay as records of the changelog, with the meta record at the end; null without a store. */
-export function freezeStore(
+/** The overlay as records of the changelog, with the meta record at the end; null without a store. */
+function freezeStore(
   { catalog, clock }: TaskEnvironment,
-  parts: {
-    readonly store: TaskStore | null
-    readonly changelog: TopicPartition | null
-    readonly meta: CommitMeta
-    readonly transactions: TaskTransactions
-  },
+  { store, changelog, transactions }: FlushedTask,
+  meta: CommitMeta,
 ): Outgoing | null {
-  const { store, changelog, meta, transactions } = parts
   if (store === null || changelog === null) return null
   const now = clock.now()
   const records = transactions.appender(catalog.maxBatchBytes(changelog.topic))

@@ -45,6 +45,8 @@ export class ProcessorGraph {
   /** Of the chunk under work. */
   #readers: readonly Processor<RecordView>[] = []
   #now = 0
+  /** Of what has been processed since the last flush. */
+  #oldestOrigin: number | null = null
 
   constructor(options: GraphOptions) {
     this.#options = options
@@ -91,6 +93,9 @@ export class ProcessorGraph {
       streamTime: () => this.#streamTime,
       advanceStreamTime: (eventTimeMs) => this.#advance(eventTimeMs),
       readPartial: (header) => this.#readPartial(header),
+      noteOrigin: (appendedAt) => {
+        this.#oldestOrigin = Math.min(appendedAt, this.#oldestOrigin ?? appendedAt)
+      },
       sink: (name) => {
         const sink = subtopology.sinks.find((candidate) => candidate.name === name)
         if (sink === undefined) throw this.#invalid(`There is no sink ${name}.`)
@@ -159,6 +164,13 @@ export class ProcessorGraph {
   flush(reason: FlushReason): void {
     // From source to sink, so that what a processor forwards is flushed by those after it.
     for (const { name } of this.#options.subtopology.processors) this.#node(name).processor.flush?.(reason)
+  }
+
+  /** The oldest origin that processors have noted since the last call. */
+  takeOrigin(): number | null {
+    const origin = this.#oldestOrigin
+    this.#oldestOrigin = null
+    return origin
   }
 
   get wantsCommit(): boolean {

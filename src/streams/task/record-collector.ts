@@ -66,8 +66,8 @@ export function sinkHandle(
     partitionCount,
     maxRecordBytes,
     partitionFor: partitionOf,
-    sendTo(partition, key, value, timestamp) {
-      collector.appender(topic, partition).append(key, value, timestamp)
+    sendTo(partition, key, value, timestamp, headers) {
+      collector.appender(topic, partition).append(key, value, timestamp, headers)
     },
     send(key: Buffer | null, value: Buffer | null, timestamp: number, headers?: readonly Header[]) {
       if (byKey && key === null) {

@@ -6,10 +6,10 @@ import { formatTaskId, type TaskId } from '../topology/task-id.ts'
 import type { Subtopology } from '../topology/topology.ts'
 import type { CommitPacing } from '../transactions/commit-pacing.ts'
 import type { TaskTransactions } from '../transactions/transactions.ts'
-import { commitFrozen, type FrozenCommit, freezeStore, metaOf } from './commit.ts'
-import { encodeOffsetMetadata } from './offset-metadata.ts'
+import { commitFrozen, type FrozenCommit, frozenCommit } from './commit.ts'
 import { PartitionGroup } from './partition-group.ts'
 import { ProcessorGraph } from './processor-graph.ts'
+import { RecordAges } from './record-ages.ts'
 import { RecordCollector } from './record-collector.ts'
 import {
   type CommittedState,
@@ -59,6 +59,7 @@ export class StreamTask {
   /** Something has been processed that the last commit did not take. */
   #hasNews = false
   #isPunctuating = false
+  readonly ages = new RecordAges()
   readonly #pacing: CommitPacing
   #committedAt = 0
   #isCancelled = false
@@ -103,6 +104,11 @@ export class StreamTask {
   /** Records between the position and the last stable offset, or null while unknown. */
   get lag(): number | null {
     return this.#group.lag
+  }
+
+  /** The store of a running task; null where it has none, or is not ready. */
+  get committedStore(): TaskStore | null {
+    return this.#state === 'running' ? this.#store : null
   }
 
   /** Whether everything that was there to read has been processed. */
@@ -201,7 +207,7 @@ export class StreamTask {
     let isBusy = false
     work.graph.beginSlice()
     for (let chunk = this.#group.current; chunk !== null; chunk = this.#group.current) {
-      const mustStop = this.#isFull(work) || this.#isCommitDue()
+      const mustStop = this.#isFull() || this.#isCommitDue()
       if (mustStop && work.graph.isBetweenSourceTransactions) break
       isBusy = true
       this.#processSlice(work, chunk, mustStop)
@@ -211,8 +217,8 @@ export class StreamTask {
   }
 
   /** So much is uncommitted that a commit must come first; memory stays bounded. */
-  #isFull(work: Work): boolean {
-    return this.#uncommittedBytes(work) >= this.maxUncommittedBytes
+  #isFull(): boolean {
+    return this.uncommittedBytes >= this.maxUncommittedBytes
   }
 
   /** It is time for a commit, and none is under way. */
@@ -243,6 +249,7 @@ export class StreamTask {
         throw coded(error, 'process a record', { task: this.id, topic, partition, offset: record.offset })
       }
       last = record.offset
+      this.ages.note(record.timestamp)
       if (stopBetween && graph.isBetweenSourceTransactions) break
     }
     if (last >= 0) {
@@ -262,7 +269,7 @@ export class StreamTask {
       work.graph.beginSlice()
       while ((await work.graph.punctuate()) && this.#work === work) {
         this.#hasNews = true
-        if (this.#isFull(work)) break
+        if (this.#isFull()) break
       }
     } finally {
       this.#isPunctuating = false
@@ -286,12 +293,14 @@ export class StreamTask {
       if (!this.#group.hasMoved || sinceOwnMs < offsetsOnlyIntervalMs / 2) return 'none'
       return sinceOwnMs >= offsetsOnlyIntervalMs ? 'due' : 'welcome'
     }
-    if (sinceLastMs >= settings.commitIntervalMs || this.#isFull(work)) return 'due'
+    if (sinceLastMs >= settings.commitIntervalMs || this.#isFull()) return 'due'
     return isThreadCaughtUp && sinceLastMs >= caughtUpIntervalMs ? 'due' : 'welcome'
   }
 
-  #uncommittedBytes(work: Work): number {
-    return work.collector.sizeInBytes + work.graph.sizeInBytes + (this.#store?.overlaySizeInBytes ?? 0)
+  get uncommittedBytes(): number {
+    if (this.#work === null) return 0
+    const { collector, graph } = this.#work
+    return collector.sizeInBytes + graph.sizeInBytes + (this.#store?.overlaySizeInBytes ?? 0)
   }
 
   /** Commits everything processed so far: the steps of `commit.ts`. Rejects with what failed. */
@@ -316,34 +325,26 @@ export class StreamTask {
       this.#group.noteCommitted(frozen.offsets)
       this.#committedAt = clock.monotonic()
       const records = frozen.outgoing.reduce((sum, outgoing) => sum + outgoing.records.recordCount, 0)
-      observer.committed?.(this.id, { durationMs: this.#committedAt - startedAt, records, caughtUp })
+      const durationMs = this.#committedAt - startedAt
+      observer.committed?.(this.id, { durationMs, records, caughtUp, originAt: frozen.originAt })
     } finally {
       this.#pacing.end()
     }
   }
 
   #freeze(work: Work, caughtUp: boolean): FrozenCommit {
-    const { graph, collector, transactions } = work
+    const { graph } = work
     const inputOffsets = this.#group.positions()
     graph.beginSlice()
-    graph.flush({ caughtUp, inputOffsets })
+    graph.flush({ caughtUp, inputOffsets, oldestRecordAt: this.ages.takeOldest() })
     this.#hasNews = false
-    const meta = metaOf(this.#environment, this.#changelog, graph, inputOffsets)
-    return {
-      outgoing: collector.freeze(),
-      changelog: freezeStore(this.#environment, {
-        store: this.#store,
-        changelog: this.#changelog,
-        meta,
-        transactions,
-      }),
-      offsets: this.inputs.map((partition) => ({
-        partition,
-        offset: this.#group.position(partition.topic),
-        metadata: encodeOffsetMetadata(graph.highestEventTime),
-      })),
-      meta,
-    }
+    return frozenCommit(this.#environment, {
+      ...work,
+      inputs: this.inputs,
+      inputOffsets,
+      store: this.#store,
+      changelog: this.#changelog,
+    })
   }
 
   /** Below these offsets nothing will be read again by this task. */
@@ -384,6 +385,7 @@ export class StreamTask {
   #dropUncommitted(): void {
     this.#group.stop()
     this.#hasNews = false
+    this.ages.takeOldest()
     this.#store?.dropUncommitted()
     this.#work?.transactions.close()
     this.#work = null

@@ -10,7 +10,7 @@ import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Thread, ThreadHost } from '../../ports/threads.ts'
-import type { TaskStatus } from '../runtime/streams.ts'
+import type { TaskStatus } from '../runtime/task-status.ts'
 import { type FromThread, fromPlain, statusIntervalMs, type ToThread } from './thread-messages.ts'
 
 /** A thread that crashes more often than this within `crashWindowMs` ends the process. */
@@ -38,6 +38,7 @@ interface Place {
   readonly index: number
   thread: Thread | null
   tasks: readonly TaskStatus[]
+  isAssigned: boolean
   heardAt: number
   /** When it has crashed, of late. */
   crashes: number[]
@@ -47,6 +48,10 @@ export class StreamThreads {
   readonly #options: StreamThreadsOptions
   readonly #places: Place[] = []
   readonly #runs: Promise<void>[] = []
+  /** Questions under way, by id. */
+  readonly #asked = new Map<number, (answer: unknown) => void>()
+  #lastQuestion = 0
+  #restarts = 0
   #isStopping = false
   #failure: CodedError | null = null
   readonly #stopping = Promise.withResolvers<undefined>()
@@ -83,11 +88,42 @@ export class StreamThreads {
     return this.#places.flatMap(({ tasks }) => tasks)
   }
 
+  /** Whether the group has given all threads their tasks, be it none. */
+  get isAssigned(): boolean {
+    return this.#places.length > 0 && this.#places.every(({ isAssigned }) => isAssigned)
+  }
+
+  /** How many threads have been started again after a crash. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** Asks all running threads. Their answers; those that do not answer within `timeoutMs`, or have none, are left out. */
+  async ask(question: unknown, timeoutMs: number): Promise<unknown[]> {
+    const running = this.#places.flatMap(({ thread }) => thread ?? [])
+    const answers = await Promise.all(running.map((thread) => this.#askOne(thread, question, timeoutMs)))
+    return answers.filter((answer) => answer !== undefined)
+  }
+
+  async #askOne(thread: Thread, question: unknown, timeoutMs: number): Promise<unknown> {
+    const id = ++this.#lastQuestion
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    this.#asked.set(id, resolve)
+    const cancel = this.#options.clock.setTimer(timeoutMs, () => resolve(undefined))
+    thread.send({ type: 'ask', id, question } satisfies ToThread)
+    try {
+      return await promise
+    } finally {
+      cancel()
+      this.#asked.delete(id)
+    }
+  }
+
   #grow(count: number): void {
     while (this.#places.length < count && !this.#isStopping) {
       const index = this.#places.length
       const heardAt = this.#options.clock.monotonic()
-      const place: Place = { index, thread: null, tasks: [], heardAt, crashes: [] }
+      const place: Place = { index, thread: null, tasks: [], isAssigned: false, heardAt, crashes: [] }
       this.#places.push(place)
       this.#runs.push(this.#keepRunning(place))
     }
@@ -103,6 +139,7 @@ export class StreamThreads {
       place.crashes = [...place.crashes.filter((at) => now - at < crashWindowMs), now]
       if (place.crashes.length > mostCrashes || this.#isStopping) return this.#fail(failure)
       const restartInMs = firstRestartMs * 2 ** (place.crashes.length - 1)
+      this.#restarts += 1
       log.error({ thread: place.index, restartInMs, error: failure }, 'A stream thread has crashed')
       await Promise.race([clock.sleep(restartInMs), this.#stopping.promise])
     }
@@ -119,16 +156,19 @@ export class StreamThreads {
       const told = message as FromThread
       place.heardAt = clock.monotonic()
       if (told.type === 'status') this.#noteStatus(place, told)
+      else if (told.type === 'answer') this.#asked.get(told.id)?.(told.answer)
       else words.push(told)
     })
     const uncaught = await thread.ended
     place.thread = null
     place.tasks = []
+    place.isAssigned = false
     return failureOf(uncaught, words.at(-1))
   }
 
-  #noteStatus(place: Place, { tasks, taskCount }: FromThread & { type: 'status' }): void {
+  #noteStatus(place: Place, { tasks, taskCount, isAssigned }: FromThread & { type: 'status' }): void {
     place.tasks = tasks
+    place.isAssigned = isAssigned
     const { count, atMostTasks } = this.#options
     if (atMostTasks && taskCount !== null) this.#grow(Math.min(count, taskCount))
   }

@@ -1,8 +1,11 @@
 /** What a process and its stream threads tell each other: copies of plain data. */
 import { CodedError, type ErrorCode, type ErrorPlace } from '../../errors.ts'
-import type { TaskStatus } from '../runtime/streams.ts'
+import type { TaskStatus } from '../runtime/task-status.ts'
 
-export type ToThread = { readonly type: 'stop' }
+export type ToThread =
+  | { readonly type: 'stop' }
+  /** A question of the application's own, which the thread answers with the same id. */
+  | { readonly type: 'ask'; readonly id: number; readonly question: unknown }
 
 export type FromThread =
   | {
@@ -10,7 +13,9 @@ export type FromThread =
       readonly tasks: readonly TaskStatus[]
       /** Of the whole application; null while unknown. */
       readonly taskCount: number | null
+      readonly isAssigned: boolean
     }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
   /** The last one: it has ended in order, or with an error that it has caught itself. */
   | { readonly type: 'ended'; readonly error: PlainError | null }
 

@@ -17,7 +17,13 @@ export interface SinkHandle {
    */
   send(key: Buffer | null, value: Buffer | null, timestamp: number, headers?: readonly Header[]): void
   /** The same, to a partition of the caller's choice. */
-  sendTo(partition: number, key: Buffer | null, value: Buffer | null, timestamp: number): void
+  sendTo(
+    partition: number,
+    key: Buffer | null,
+    value: Buffer | null,
+    timestamp: number,
+    headers?: readonly Header[],
+  ): void
   /** The partition that the sink's rule gives a key. */
   partitionFor(key: Buffer): number
   readonly partitionCount: number
@@ -38,6 +44,8 @@ export interface ProcessorContext {
   advanceStreamTime(eventTimeMs: number): void
   /** Notes the header of a partial aggregate: stream time, and up to where its source transaction has read. */
   readPartial(header: PartialHeader): void
+  /** Notes when the oldest record was appended to an input of the application that the one under work stems from. Ms since the epoch. */
+  noteOrigin(appendedAt: number): void
   /** The named sink of the same subtopology. Throws TOPOLOGY_INVALID if there is none. */
   sink(name: string): SinkHandle
   /** The store of the subtopology. Throws TOPOLOGY_INVALID if it has none. */
@@ -72,6 +80,8 @@ export interface FlushReason {
   readonly caughtUp: boolean
   /** Offsets up to which (exclusive) this commit has read, by source topic of the task. */
   readonly inputOffsets: Readonly<Record<string, number>>
+  /** When the oldest record that this commit has read was appended to its topic, in ms; null where it has read none. */
+  readonly oldestRecordAt: number | null
 }
 
 /** Makes a processor for one task. */

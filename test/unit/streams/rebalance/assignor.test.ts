@@ -34,6 +34,7 @@ function said(memberId: string, metadata: Partial<MemberMetadata> = {}) {
     processId: memberId,
     standbyTasks: [],
     storeLags: {},
+    endpoint: null,
     ...metadata,
   })
   return { memberId, instanceId: null, userData }
@@ -62,7 +63,7 @@ describe('assignTasks', () => {
     expect(a.active).toHaveLength(2)
     expect(a.standbyTasks).toEqual(b.active.filter((task) => task.startsWith('1_')))
     expect(b.standbyTasks).toEqual(a.active.filter((task) => task.startsWith('1_')))
-    expect(a).toMatchObject({ version: 2, acceptableLag: 10_000, partitions: { input: 2, repartition: 2 } })
+    expect(a).toMatchObject({ version: 3, acceptableLag: 10_000, partitions: { input: 2, repartition: 2 } })
   })
 
   test('has a newcomer warm up the store of a task before it moves, and gives it the others at once', () => {

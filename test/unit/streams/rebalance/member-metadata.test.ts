@@ -21,6 +21,7 @@ const mine = {
   processId: 'slot-7',
   standbyTasks: ['1_1'],
   storeLags: { '1_1': 120 },
+  endpoint: 'http://10.0.0.7:8080',
 }
 
 const told = {
@@ -32,7 +33,7 @@ const told = {
 
 describe('what a member says', () => {
   test('is read as it was written', () => {
-    expect(decodeMemberMetadata(encodeMemberMetadata(mine))).toEqual({ version: 2, ...mine })
+    expect(decodeMemberMetadata(encodeMemberMetadata(mine))).toEqual({ version: 3, ...mine })
   })
 
   test('is understood from a member of version 1', () => {
@@ -45,7 +46,14 @@ describe('what a member says', () => {
       processId: null,
       standbyTasks: [],
       storeLags: {},
+      endpoint: null,
     })
+  })
+
+  test('is understood from a member of version 2', () => {
+    const { endpoint: _, ...known } = mine
+    const said = Buffer.from(JSON.stringify({ version: 2, ...known }))
+    expect(decodeMemberMetadata(said)).toEqual({ version: 2, ...known, endpoint: null })
   })
 
   test('has all that a leader of version 1 reads, under the same names', () => {
@@ -56,8 +64,8 @@ describe('what a member says', () => {
   })
 
   test('may have fields that nobody knows yet', () => {
-    const later = Buffer.from(JSON.stringify({ ...mine, version: 3, minVersion: 2, rack: 'a' }))
-    expect(decodeMemberMetadata(later)).toMatchObject({ ...mine, version: 3 })
+    const later = Buffer.from(JSON.stringify({ ...mine, version: 4, minVersion: 2, rack: 'a' }))
+    expect(decodeMemberMetadata(later)).toMatchObject({ ...mine, version: 4 })
   })
 
   test.each([
@@ -65,7 +73,7 @@ describe('what a member says', () => {
     ['is null', 'null'],
     ['is a number', '7'],
     ['is of another program', '{"version":1,"host":"a:80"}'],
-    ['must not be read before version 3', JSON.stringify({ ...mine, version: 3, minVersion: 3 })],
+    ['must not be read before version 4', JSON.stringify({ ...mine, version: 4, minVersion: 4 })],
   ])('is refused where it %s', (_, text) => {
     expect(() => decodeMemberMetadata(Buffer.from(text))).toThrow(
       expect.objectContaining({ code: 'GROUP_INCONSISTENT' }),
@@ -85,7 +93,7 @@ describe('what the leader tells a member', () => {
   })
 
   test('is in the form of this version for a member of a later one', () => {
-    expect(decodeAssignmentMetadata(encodeAssignmentMetadata(5, told))).toEqual({ version: 2, ...told })
+    expect(decodeAssignmentMetadata(encodeAssignmentMetadata(5, told))).toEqual({ version: 3, ...told })
   })
 
   test('is understood from a leader of version 1, which knows no standby tasks', () => {
@@ -104,7 +112,7 @@ describe('what the leader tells a member', () => {
   })
 
   test('is refused where it must not be read before version 3', () => {
-    expect(() => decodeAssignmentMetadata(Buffer.from('{"version":3,"minVersion":3}'))).toThrow(
+    expect(() => decodeAssignmentMetadata(Buffer.from('{"version":4,"minVersion":4}'))).toThrow(
       expect.objectContaining({ code: 'GROUP_INCONSISTENT' }),
     )
   })

@@ -54,8 +54,11 @@ class ScriptedThread implements Thread {
   }
 }
 
-const status = (task: string, taskCount: number | null = null) =>
-  ({ type: 'status', tasks: [{ task, state: 'running', lag: 0, isCaughtUp: true }], taskCount }) as const
+const status = (task: string, taskCount: number | null = null): FromThread => {
+  const standing = { task, state: 'running', lag: 0, lagSeconds: 0, isCaughtUp: true, restore: null } as const
+  const tasks = [{ ...standing, storeEntries: null, uncommittedBytes: 0 }]
+  return { type: 'status', tasks, taskCount, isAssigned: true }
+}
 
 function startThreads(count: number, { maxStallMs = 60_000, atMostTasks = false } = {}) {
   const threads: ScriptedThread[] = []
