@@ -111,7 +111,7 @@ describe('what the leader tells a member', () => {
     expect(decodeAssignmentMetadata(Buffer.alloc(0))).toMatchObject({ standbyTasks: [], awaitedTasks: [] })
   })
 
-  test('is refused where it must not be read before version 3', () => {
+  test('is refused where it must not be read before version 4', () => {
     expect(() => decodeAssignmentMetadata(Buffer.from('{"version":4,"minVersion":4}'))).toThrow(
       expect.objectContaining({ code: 'GROUP_INCONSISTENT' }),
     )
