@@ -1,0 +1,260 @@
+import { EventEmitter } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { CodedError } from '../../errors.ts'
+import { connectKafka } from '../../kafka/index.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { DatabaseOpener } from '../../ports/database.ts'
+import type { FetchedRecords, KafkaClient } from '../../ports/kafka.ts'
+import type { Log } from '../../ports/log.ts'
+import { systemClock } from '../../system/clock.ts'
+import { levelDatabaseOpener } from '../../system/level-database.ts'
+import { createLogger } from '../../system/logger.ts'
+import { systemRandom } from '../../system/random.ts'
+import { parseRow } from '../domain/table-row.ts'
+import { comparing, First, type RowOrder } from './row-order.ts'
+import { type KeyedRow, type RowChange, type Rows, RowsInMemory } from './rows.ts'
+import { RowsOnDisk } from './rows-on-disk.ts'
+import { TopicFollower } from './topic-follower.ts'
+
+export interface OpenTableOptions {
+  /** `host:port`, one or several. */
+  readonly brokers: string | readonly string[]
+  /** The topic of the table; `login-stats` if absent. */
+  readonly topic?: string
+  readonly clientId?: string
+  /** As for kafkajs: `true`, or options of Node's TLS. */
+  readonly ssl?: Parameters<typeof connectKafka>[0]['ssl']
+  readonly sasl?: Parameters<typeof connectKafka>[0]['sasl']
+  /** More rows than this go to disk; 50,000 if absent. A row takes about 1 KB in memory. */
+  readonly maxRowsInMemory?: number
+  /** For rows on disk; a directory of its own under the system's temporary one if absent. */
+  readonly directory?: string
+  /** Where it tells of its troubles; silent if absent. */
+  readonly log?: Log
+}
+
+/** A table over a client that somebody else closes. */
+export interface FollowTableOptions {
+  readonly kafka: KafkaClient
+  readonly clock: Clock
+  readonly log: Log
+  readonly topic: string
+  readonly databases: DatabaseOpener
+  readonly maxRowsInMemory?: number
+  readonly directory?: string
+}
+
+export interface TableEvents {
+  /** A row has changed, or its key is gone. Also for each row while the table is read for the first time. */
+  change: [change: RowChange]
+  /** The table has been read to its end: for the first time, or once more after a restart. */
+  ready: []
+  /** The topic is read from its start again, for it is another one now: all rows are gone until `ready`. */
+  restart: []
+}
+
+const defaultMaxRowsInMemory = 50_000
+
+/**
+ * The table `login-stats`, as a map that follows the topic: committed rows alone, the last one of each key.
+ *
+ *     const table = await LoginStatsTable.open({ brokers: 'localhost:9092' })
+ *     await table.get('locale:RU')          // { key, dimension, value, count, rolling, first_seen, last_seen, as_of }
+ *     await table.top('device_type', 3)
+ *     table.on('change', ({ key, row }) => …)
+ *
+ * What it answers is what was committed up to `ageMs` ago. Brokers that are away only make it older. It holds no group and commits
+ * nothing: as many may read as like to.
+ */
+export class LoginStatsTable extends EventEmitter<TableEvents> {
+  readonly #options: FollowTableOptions
+  readonly #follower: TopicFollower
+  #rows: Rows = new RowsInMemory()
+  /** Made where rows go to disk and nobody has named a directory. */
+  #temporary: string | null = null
+  #closeClient: () => Promise<void> = async () => undefined
+
+  /**
+   * Connects, and resolves when the table has been read to its end. Rejects with a CodedError where it cannot be read: TOPIC_MISSING,
+   * AUTHORIZATION_FAILED, AUTHENTICATION_FAILED …; waits where no broker can be reached yet.
+   */
+  static async open(options: OpenTableOptions): Promise<LoginStatsTable> {
+    const { brokers, topic = 'login-stats', clientId = 'login-stats-table', ssl, sasl } = options
+    const log = options.log ?? createLogger({ level: 'silent' })
+    const kafka = connectKafka({
+      bootstrapServers: typeof brokers === 'string' ? brokers.split(',').map((each) => each.trim()) : brokers,
+      clientId,
+      ...(ssl === undefined ? {} : { ssl }),
+      ...(sasl === undefined ? {} : { sasl }),
+      ...{ clock: systemClock, random: systemRandom, log, compression: 'none' },
+    })
+    const { maxRowsInMemory, directory } = options
+    const table = LoginStatsTable.follow({
+      ...{ kafka, clock: systemClock, log, topic, databases: levelDatabaseOpener },
+      ...(maxRowsInMemory === undefined ? {} : { maxRowsInMemory }),
+      ...(directory === undefined ? {} : { directory }),
+    })
+    table.#closeClient = () => kafka.close()
+    try {
+      await table.untilReady()
+      return table
+    } catch (error) {
+      await table.close()
+      throw error
+    }
+  }
+
+  /** A table over an open client; it begins to read at once. */
+  static follow(options: FollowTableOptions): LoginStatsTable {
+    const table = new LoginStatsTable(options)
+    table.#follower.start()
+    return table
+  }
+
+  private constructor(options: FollowTableOptions) {
+    super()
+    this.#options = options
+    const { kafka, clock, log, topic } = options
+    this.#follower = new TopicFollower({
+      ...{ kafka, clock, log, topic, isCompacted: true },
+      take: (records) => this.#take(records),
+      restart: () => this.#restart(),
+      completed: () => void this.emit('ready'),
+    })
+  }
+
+  /** Resolves when the table has been read to its end for the first time. */
+  get ready(): Promise<void> {
+    return this.#follower.complete
+  }
+
+  /** Whether every row is there that was committed `ageMs` ago; false until it is ready, and again after a restart. */
+  get isComplete(): boolean {
+    return this.#follower.isComplete
+  }
+
+  /** All that was committed more than so many ms ago is in it; null until it is ready. */
+  get ageMs(): number | null {
+    return this.#follower.ageMs
+  }
+
+  /** The next offset to read of each partition of the topic. */
+  get position(): ReadonlyMap<number, number> {
+    return this.#follower.positions
+  }
+
+  /** Why it cannot be brought up to date at present; null while all is well. */
+  get failure(): CodedError | null {
+    return this.#follower.failure
+  }
+
+  /** How many rows there are. */
+  get size(): number {
+    return this.#rows.size
+  }
+
+  /** The dimensions that have rows, with how many, `total` included. */
+  get keyCounts(): ReadonlyMap<string, number> {
+    return this.#rows.keyCounts
+  }
+
+  /** The row of a key such as `total` or `locale:RU`; null if there is none. */
+  get(key: string): Promise<KeyedRow | null> {
+    return this.#rows.get(key)
+  }
+
+  /** All rows, or those of one dimension, in no particular order. */
+  async *entries(dimension: string | null = null): AsyncGenerator<KeyedRow> {
+    for await (const chunk of this.#rows.chunks(dimension)) yield* chunk
+  }
+
+  /** The rows of a dimension with the most logins, or with the most in a window such as `5m`, the most first. */
+  top(dimension: string, limit: number, window?: string): Promise<KeyedRow[]> {
+    return this.ordered(dimension, { by: by(window), direction: 'falling' }, limit)
+  }
+
+  /** The same, those with the fewest first. */
+  least(dimension: string, limit: number, window?: string): Promise<KeyedRow[]> {
+    return this.ordered(dimension, { by: by(window), direction: 'rising' }, limit)
+  }
+
+  /** The first `limit` rows of a dimension, or of all, in an order. */
+  async ordered(dimension: string | null, order: RowOrder, limit: number): Promise<KeyedRow[]> {
+    const first = new First(limit, comparing(order))
+    for await (const chunk of this.#rows.chunks(dimension)) for (const row of chunk) first.offer(row)
+    return first.rows
+  }
+
+  /** Stops following; nothing may be asked afterwards. */
+  async close(): Promise<void> {
+    await this.#follower.close()
+    await this.#rows.close()
+    if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true })
+    await this.#closeClient()
+  }
+
+  /** As `ready`, and rejects with the CodedError that nothing but a change elsewhere will mend, such as TOPIC_MISSING. */
+  async untilReady(): Promise<void> {
+    const { clock } = this.#options
+    let isReady = false
+    const ready = this.#follower.complete.then(() => {
+      isReady = true
+    })
+    while (!isReady) {
+      await Promise.race([ready, clock.sleep(100)])
+      const { failure } = this.#follower
+      if (!isReady && failure?.behaviour === 'stop') throw failure
+    }
+  }
+
+  async #take(records: FetchedRecords): Promise<void> {
+    const changes: (RowChange & { json: Buffer | null })[] = []
+    const keepsJson = this.#rows instanceof RowsOnDisk
+    for (let record = records.next(); record !== null; record = records.next()) {
+      const key = record.key()?.toString()
+      if (key === undefined) continue
+      const json = record.value()
+      const row = json === null ? null : parseRow(json)
+      // What is no row is not shown; nor is it a deletion.
+      if (json !== null && row === null) continue
+      const change = { key, row: row === null ? null : { key, ...row } }
+      changes.push({ ...change, json: json !== null && keepsJson ? Buffer.from(json) : json })
+    }
+    if (changes.length > 0) await this.#apply(changes)
+    for (const { key, row } of changes) this.emit('change', { key, row })
+  }
+
+  async #apply(changes: readonly (RowChange & { json: Buffer | null })[]): Promise<void> {
+    const { maxRowsInMemory = defaultMaxRowsInMemory } = this.#options
+    await this.#rows.apply(changes)
+    if (this.#rows instanceof RowsInMemory && this.#rows.size > maxRowsInMemory)
+      await this.#moveToDisk(this.#rows)
+  }
+
+  async #moveToDisk(rows: RowsInMemory): Promise<void> {
+    const { databases, directory, log, topic } = this.#options
+    log.info({ topic, rows: rows.size }, 'The table is large; its rows go to disk')
+    this.#temporary = directory === undefined ? await mkdtemp(join(tmpdir(), 'login-stats-table-')) : null
+    const onDisk = await RowsOnDisk.open(databases, directory ?? this.#temporary ?? '')
+    for await (const chunk of rows.chunks(null)) {
+      await onDisk.apply(
+        chunk.map((row) => {
+          const { key, ...json } = row
+          return { key, row, json: Buffer.from(JSON.stringify(json)) }
+        }),
+      )
+    }
+    this.#rows = onDisk
+  }
+
+  async #restart(): Promise<void> {
+    await this.#rows.clear()
+    this.emit('restart')
+  }
+}
+
+function by(window: string | undefined): RowOrder['by'] {
+  return window === undefined ? 'count' : { window }
+}

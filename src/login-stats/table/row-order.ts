@@ -1,0 +1,52 @@
+import type { KeyedRow } from './rows.ts'
+
+/** By what rows are put in order: their count, their value, or the count of a rolling window. */
+export interface RowOrder {
+  readonly by: 'count' | 'value' | { readonly window: string }
+  readonly direction: 'rising' | 'falling'
+}
+
+export type CompareRows = (a: KeyedRow, b: KeyedRow) => number
+
+/** Rows that are equal otherwise stand by key, so that an order is always the same. */
+export function comparing({ by, direction }: RowOrder): CompareRows {
+  const sign = direction === 'rising' ? 1 : -1
+  const byKey: CompareRows = (a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+  if (by === 'value')
+    return (a, b) => sign * (a.value < b.value ? -1 : a.value > b.value ? 1 : 0) || byKey(a, b)
+  const number =
+    by === 'count' ? (row: KeyedRow) => row.count : (row: KeyedRow) => row.rolling[by.window] ?? 0
+  return (a, b) => sign * (number(a) - number(b)) || byKey(a, b)
+}
+
+/** The first `limit` of what is offered, in order, without holding more than twice as many. */
+export class First {
+  readonly #limit: number
+  readonly #compare: CompareRows
+  #rows: KeyedRow[] = []
+  /** None that comes after this one can be among the first any more. */
+  #worst: KeyedRow | null = null
+
+  constructor(limit: number, compare: CompareRows) {
+    this.#limit = limit
+    this.#compare = compare
+  }
+
+  offer(row: KeyedRow): void {
+    if (this.#limit === 0 || (this.#worst !== null && this.#compare(row, this.#worst) >= 0)) return
+    this.#rows.push(row)
+    if (this.#rows.length >= 2 * this.#limit + 32) this.#cut()
+  }
+
+  get rows(): KeyedRow[] {
+    this.#cut()
+    return [...this.#rows]
+  }
+
+  #cut(): void {
+    this.#rows.sort(this.#compare)
+    if (this.#rows.length < this.#limit) return
+    this.#rows.length = this.#limit
+    this.#worst = this.#rows.at(-1) ?? null
+  }
+}
