@@ -168,6 +168,26 @@ export const errorTable = {
     cause: 'One or more settings are wrong.',
     hint: 'Correct the settings that the message lists; login-stats config shows the effective ones.',
   },
+  HTTP_PORT_IN_USE: {
+    behaviour: 'stop',
+    cause: 'Another process listens on HTTP_PORT.',
+    hint: 'Choose another HTTP_PORT; 0 takes a free one, and empty none.',
+  },
+  NOT_STARTED: {
+    behaviour: 'retry',
+    cause: 'The process has only just been started, and has nothing to tell yet.',
+    hint: 'Ask again in a moment.',
+  },
+  TABLE_NOT_READ: {
+    behaviour: 'retry',
+    cause: 'The table has not been read to its end yet, so that an answer would be incomplete.',
+    hint: 'Ask again in a moment. Where it lasts, look in the log for why the table cannot be read.',
+  },
+  TOO_MANY_CLIENTS: {
+    behaviour: 'retry',
+    cause: 'As many clients follow the events of this instance as it takes.',
+    hint: 'Close some of them, or follow another instance.',
+  },
   STALLED: {
     behaviour: 'stop',
     cause: 'A stream thread has made no progress for MAX_STALL_MS.',

@@ -14,8 +14,10 @@ import { showTable } from './commands/table.ts'
 import { createTopics } from './commands/topics.ts'
 import { type Config, loadConfig } from './config/index.ts'
 import { loginGenerator } from './generator/login-generator.ts'
+import { urlHost } from './http/url-host.ts'
 import { kafkaOf } from './kafka-client.ts'
-import { openProcessor, type ProcessorOptions } from './processor.ts'
+import type { ProcessorOptions } from './processor.ts'
+import { openService } from './service.ts'
 
 /** What goes on while the table is shown. */
 interface Work {
@@ -75,15 +77,15 @@ async function showDemo(
     failures.push(error)
     termination.request()
   }
-  const work = [
-    await startProcessor({ config, logTo }, log, onFailure),
-    startGenerator(inDemo, config, log, options, onFailure),
-  ]
+  const processor = await startProcessor({ config, logTo }, log, onFailure)
+  const work = [processor, startGenerator(inDemo, config, log, options, onFailure)]
   if (kafka.source === 'environment') {
     context.err.write(
       `Invented logins go to ${config.inputTopic} at ${kafka.bootstrapServers} (KAFKA_BROKERS).\n`,
     )
   }
+  const { httpPort } = processor
+  if (httpPort !== null) context.err.write(`The live page: http://${urlHost(config.httpHost)}:${httpPort}/\n`)
   context.err.write(`The processor logs to ${logFile}. Ctrl-C stops everything.\n\n`)
   try {
     await showTable(inDemo, { watch: true })
@@ -114,13 +116,13 @@ async function startProcessor(
   options: ProcessorOptions,
   log: Log,
   onFailure: (error: CodedError) => void,
-): Promise<Work> {
-  const processor = await openProcessor(options, log)
-  const ended = processor
+): Promise<Work & { readonly httpPort: number | null }> {
+  const service = await openService(options, log)
+  const ended = service
     .run()
     .catch((error: unknown) => onFailure(coded(error, 'run the processor')))
-    .then(() => processor.close())
-  return { ended, stop: () => processor.stop() }
+    .then(() => service.close())
+  return { ended, stop: () => service.stop(), httpPort: service.httpPort }
 }
 
 function startGenerator(

@@ -14,6 +14,7 @@ import { LoginFold } from './domain/login-fold.ts'
 import { LoginParser } from './domain/login-parser.ts'
 import { loginAggregate } from './login-aggregate.ts'
 import { type LoginStatsSettings, sinks } from './login-stats-settings.ts'
+import type { LoginMeter, TaskMeter } from './metrics/login-meter.ts'
 
 /** What a partial count takes in memory, and what a login may add to its ticks, about. */
 const bytesPerKey = 200
@@ -34,11 +35,13 @@ export class LoginProcessor implements Processor<RecordView> {
   readonly #deadLetters: SinkHandle | null
   readonly #enriched: SinkHandle | null
   readonly #enricher = new Enricher()
+  readonly #meter: TaskMeter
 
-  constructor(context: ProcessorContext, settings: LoginStatsSettings) {
+  constructor(context: ProcessorContext, settings: LoginStatsSettings, meter: LoginMeter) {
     const { dimensions, windows, maxClockSkewMs } = settings
     this.#context = context
     this.#settings = settings
+    this.#meter = meter.of(context.taskId)
     this.#parser = new LoginParser({ dimensions, maxClockSkewMs })
     this.#fold = new LoginFold({ dimensions, windows })
     this.#combiner = new Combiner(context, loginAggregate(windows), this.#fold, {
@@ -63,6 +66,7 @@ export class LoginProcessor implements Processor<RecordView> {
   }
 
   #reject(record: RecordView, position: SourcePosition, code: ErrorCode): void {
+    this.#meter.invalid(code)
     if (this.#deadLetters === null) return
     const { offset, timestamp } = record
     const message = this.#parser.problem === '' ? errorTable[code].cause : this.#parser.problem
@@ -100,6 +104,7 @@ export class LoginProcessor implements Processor<RecordView> {
   }
 
   flush(reason: FlushReason): void {
+    this.#meter.counted(this.#fold.loginCount)
     this.#combiner.flush(reason)
   }
 

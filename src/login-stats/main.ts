@@ -1,18 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { systemClock } from '../system/clock.ts'
 import { environment } from '../system/environment.ts'
 import { createLogger } from '../system/logger.ts'
 import { keepAlive, onTermination } from '../system/process.ts'
 import { systemRandom } from '../system/random.ts'
 import { runProgram } from './commands/program.ts'
+import { version } from './version.ts'
 
 const standardError = 2
 /** As shells say it of a program that an interrupt has ended. */
 const interrupted = 130
-
-const { version }: { version: string } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-)
 
 // A reader that has seen enough, such as `head`, closes its end: nothing is left to be said to it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -4,7 +4,8 @@ import { describe } from '../streams/index.ts'
 import { createLogger } from '../system/logger.ts'
 import { keepAlive, onTermination } from '../system/process.ts'
 import type { Config } from './config/index.ts'
-import { openProcessor, type Processor, type ProcessorOptions } from './processor.ts'
+import type { ProcessorOptions } from './processor.ts'
+import { openService, type Service } from './service.ts'
 import { topologyOf } from './topology.ts'
 
 /**
@@ -17,34 +18,34 @@ export async function run(options: ProcessorOptions): Promise<void> {
   log.debug({ topology: describe(topologyOf(config)) }, 'Topology')
   const release = keepAlive()
   try {
-    const processor = await openProcessor(options, log)
+    const service = await openService(options, log)
     let isStalled = false
     try {
-      await runUntilTerminated(processor, config, log)
+      await runUntilTerminated(service, config, log)
     } catch (error) {
       isStalled = coded(error, 'run').code === 'STALLED'
       throw error
     } finally {
       // What does not move any more would not close either.
-      if (!isStalled) await processor.close()
+      if (!isStalled) await service.close()
     }
   } finally {
     release()
   }
 }
 
-async function runUntilTerminated(processor: Processor, config: Config, log: Log): Promise<void> {
+async function runUntilTerminated(service: Service, config: Config, log: Log): Promise<void> {
   let isStopping = false
   const stopListening = onTermination((signal) => {
     // A second signal means that waiting is no longer wanted: what is uncommitted is read again by the next start.
     if (isStopping) process.exit(130)
     isStopping = true
     log.info({ signal }, 'Stopping')
-    processor.stop()
+    service.stop()
   })
   try {
     log.info({ appId: config.appId, brokers: config.brokers }, 'Starting')
-    await processor.run()
+    await service.run()
     log.info({}, 'Stopped; everything read is committed')
   } finally {
     stopListening()

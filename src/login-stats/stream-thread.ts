@@ -1,5 +1,5 @@
 import type { Log } from '../ports/log.ts'
-import { type EngineObserver, type MemberSlot, SlotStores, Streams } from '../streams/index.ts'
+import { type EngineObserver, type MemberSlot, observers, SlotStores, Streams } from '../streams/index.ts'
 import { bootId } from '../system/boot-id.ts'
 import { systemClock } from '../system/clock.ts'
 import { levelDatabaseOpener } from '../system/level-database.ts'
@@ -7,6 +7,8 @@ import { stateFiles } from '../system/state-files.ts'
 import type { Config } from './config/index.ts'
 import { logging } from './engine-log.ts'
 import { kafkaOf } from './kafka-client.ts'
+import { ThreadMetrics } from './metrics/thread-metrics.ts'
+import { answer, type ThreadQuestion } from './thread-questions.ts'
 import { topologyOf } from './topology.ts'
 
 /** Every call of a transaction has a deadline below this. */
@@ -17,20 +19,31 @@ const maxUncommittedBytes = 64 << 20
 /** One stream thread: a member of the group with its own event loop and connections. */
 export interface OpenStreamThread {
   readonly streams: Streams
+  /** Answers with plain data. */
+  answer(question: unknown): Promise<unknown>
   /** Closes the connections, after `streams.run` has ended. */
   close(): Promise<void>
 }
 
+export interface StreamThreadOptions {
+  readonly config: Config
+  /** From 0; its label in metrics. */
+  readonly thread: number
+  readonly slot: MemberSlot
+  /** Where the process answers the other instances; null for nowhere. */
+  readonly endpoint: string | null
+}
+
 /** What runs in one thread, ready to run. Throws CONFIG_INVALID, KAFKAJS_CHANGED. */
 export async function openStreamThread(
-  config: Config,
-  slot: MemberSlot,
+  { config, thread, slot, endpoint }: StreamThreadOptions,
   log: Log,
   observer: EngineObserver = {},
 ): Promise<OpenStreamThread> {
+  const metrics = new ThreadMetrics(thread, systemClock)
   const kafka = kafkaOf(config, log, `${config.appId}-${slot.instanceId}`)
   const streams = new Streams({
-    topology: topologyOf(config),
+    topology: topologyOf(config, metrics),
     fingerprint: {
       DIMENSIONS: config.sources.dimensions.text,
       ROLLING_WINDOWS: config.sources.rollingWindows.text,
@@ -60,7 +73,15 @@ export async function openStreamThread(
     databases: levelDatabaseOpener,
     bootId: await bootId(),
     localState: new SlotStores(slot, stateFiles),
-    observer: { ...logging(log), ...observer },
+    endpoint,
+    observer: observers([logging(log), metrics.observer, observer]),
   })
-  return { streams, close: () => kafka.close() }
+  return {
+    streams,
+    answer: (question) => answer(question as ThreadQuestion, { streams, metrics }),
+    close: async () => {
+      metrics.close()
+      await kafka.close()
+    },
+  }
 }

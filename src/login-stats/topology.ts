@@ -5,6 +5,7 @@ import { splitWindows } from './domain/windows.ts'
 import { loginAggregate } from './login-aggregate.ts'
 import { LoginProcessor } from './login-processor.ts'
 import { type LoginStatsSettings, sinks } from './login-stats-settings.ts'
+import { type LoginMeter, noMeter } from './metrics/login-meter.ts'
 
 /**
  * The way of a login:
@@ -13,7 +14,7 @@ import { type LoginStatsSettings, sinks } from './login-stats-settings.ts'
  *                            -> partial counts, by table key
  *   partial counts -> AggregateProcessor, with the store of counters -> table rows
  */
-export function loginStatsTopology(settings: LoginStatsSettings): Topology {
+export function loginStatsTopology(settings: LoginStatsSettings, meter: LoginMeter = noMeter): Topology {
   const { appId, inputTopic, outputTopic, dlqTopic, enrichedTopic, windows } = settings
   const repartitionTopic = `${appId}-counts-repartition`
   const builder = new TopologyBuilder(appId)
@@ -21,7 +22,7 @@ export function loginStatsTopology(settings: LoginStatsSettings): Topology {
   const reading = builder
     .subtopology()
     .source('logins', inputTopic)
-    .processor('read-logins', ['logins'], (context) => new LoginProcessor(context, settings))
+    .processor('read-logins', ['logins'], (context) => new LoginProcessor(context, settings, meter))
     .sink(sinks.partialCounts, repartitionTopic, { role: 'repartition', partitioning: 'key' })
   if (dlqTopic !== null) {
     reading.sink(sinks.deadLetters, dlqTopic, { role: 'same-partitions-as-input', partitioning: 'source' })
@@ -36,7 +37,10 @@ export function loginStatsTopology(settings: LoginStatsSettings): Topology {
     .processor(
       'count-logins',
       ['partial-counts'],
-      (context) => new AggregateProcessor(context, loginAggregate(windows), { sink: sinks.table }),
+      (context) =>
+        new AggregateProcessor(context, loginAggregate(windows, meter.of(context.taskId)), {
+          sink: sinks.table,
+        }),
     )
     .store('counts', { indexKeyOf: timerIndex })
     .sink(sinks.table, outputTopic, { role: 'table', partitioning: 'key' })
@@ -45,8 +49,8 @@ export function loginStatsTopology(settings: LoginStatsSettings): Topology {
 }
 
 /** The application's topology under a configuration. */
-export function topologyOf(config: Config): Topology {
-  return loginStatsTopology({
+export function topologyOf(config: Config, meter: LoginMeter = noMeter): Topology {
+  const settings: LoginStatsSettings = {
     appId: config.appId,
     inputTopic: config.inputTopic,
     outputTopic: config.outputTopic,
@@ -55,5 +59,6 @@ export function topologyOf(config: Config): Topology {
     dimensions: parseDimensions(config.sources.dimensions.text),
     windows: splitWindows(config.rollingWindows, config.rollingPanes),
     maxClockSkewMs: config.maxClockSkewMs,
-  })
+  }
+  return loginStatsTopology(settings, meter)
 }

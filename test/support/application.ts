@@ -43,6 +43,9 @@ export class Application {
       // Tests of several threads say so.
       STREAM_THREADS: '1',
       TRANSACTION_SCOPE: defaultScope(),
+      // What stands around the processor is tested where tests say so.
+      HTTP_PORT: '',
+      INSIGHTS_TOPIC: '',
       ...settings,
     }
     this.config = loadConfig(this.environment)

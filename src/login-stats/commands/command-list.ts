@@ -2,6 +2,7 @@ import { configCommand } from './config.ts'
 import type { CommandFactory } from './context.ts'
 import { demoCommand } from './demo.ts'
 import { generateCommand } from './generate.ts'
+import { healthCommand } from './health.ts'
 import { resetCommand } from './reset.ts'
 import { runCommand } from './run.ts'
 import { tableCommand } from './table.ts'
@@ -17,5 +18,6 @@ export const commandList: readonly CommandFactory[] = [
   verifyCommand,
   resetCommand,
   topicsCommand,
+  healthCommand,
   configCommand,
 ]

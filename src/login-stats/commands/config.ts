@@ -27,9 +27,8 @@ async function printRows(context: CommandContext, rows: readonly SettingRow[]): 
     chars: bare,
     style: { head: [], border: [] },
   })
-  for (const { variable, value, from, inEffect } of rows) {
-    const note = inEffect ? '' : colours.yellow(' (not in effect yet)')
-    table.push([variable, value === '' ? colours.dim('-') : value, `${from}${note}`])
+  for (const { variable, value, from } of rows) {
+    table.push([variable, value === '' ? colours.dim('-') : value, from])
   }
   context.out.write(`${table.toString()}\n`)
 }

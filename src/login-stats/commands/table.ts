@@ -1,14 +1,17 @@
 import { Command, Option } from 'commander'
-import type { Selection } from '../table-view/table-rows.ts'
+import type { LoginStatsTable } from '../table/index.ts'
+import type { Selection } from '../table-view/select-rows.ts'
 import { type CommandContext, hasColours, type Invocation, isForPeople } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { wholeNumber } from './option-values.ts'
+import type { Session } from './session.ts'
 
 export interface TableOptions {
   readonly watch?: true
   readonly json?: true
   readonly top?: number
   readonly least?: number
+  readonly window?: string
   readonly dimension?: readonly string[]
 }
 
@@ -24,6 +27,7 @@ export function tableCommand({ context, finish }: Invocation): Command {
         .argParser(many)
         .conflicts('top'),
     )
+    .option('--window <name>', 'order and bars by the logins in this rolling window, such as 5m')
     .option('--dimension <name>', 'only this one; may be given more than once', collect)
     .action(async (options: TableOptions) => {
       await showTable(context, options)
@@ -38,107 +42,122 @@ function collect(name: string, before: readonly string[] = []): string[] {
 /** How a table is shown: told of every change, and asked to draw now and then. */
 interface Show {
   changed(key: string): void
-  draw(): void
-  close(): void
+  draw(): Promise<void>
+  close(): Promise<void>
 }
 
 const drawEveryMs = 250
 
 /** Shows the table; with `watch` until SIGINT or SIGTERM. */
 export async function showTable(context: CommandContext, options: TableOptions): Promise<void> {
-  const [{ withKafka }, { followTable }, { TableRows }] = await Promise.all([
+  const [{ withKafka }, { LoginStatsTable }, { levelDatabaseOpener }] = await Promise.all([
     import('./session.ts'),
-    import('../table-view/table-reader.ts'),
-    import('../table-view/table-rows.ts'),
+    import('../table/index.ts'),
+    import('../../system/level-database.ts'),
   ])
-  const rows = new TableRows()
   const selection: Selection = {
     dimensions: options.dimension ?? [],
     order: options.least === undefined ? 'top' : 'least',
+    window: options.window ?? null,
     limit: options.least ?? options.top ?? null,
   }
-  const show = await (options.json || !isForPeople(context) ? plainShow : liveShow)(
-    context,
-    rows,
-    selection,
-    options,
-  )
-  await withKafka(context, 'table', async ({ config, kafka }) => {
+  await withKafka(context, 'table', async (session) => {
     const { clock } = context
-    let drawnAt = Number.NEGATIVE_INFINITY
+    const { config, kafka, log } = session
+    const table = LoginStatsTable.follow({
+      ...{ kafka, clock, log, topic: config.outputTopic, databases: levelDatabaseOpener },
+    })
+    const open = options.json || !isForPeople(context) ? plainShow : liveShow
+    const show = await open(context, session, table, selection, options)
+    table.on('change', ({ key }) => show.changed(key))
+    const stopped = Promise.withResolvers<void>()
     let isStopped = false
     const stopListening = context.onTermination(() => {
       isStopped = true
+      stopped.resolve()
     })
     try {
-      await followTable({
-        kafka,
-        clock,
-        topic: config.outputTopic,
-        onRow: (key, row) => {
-          rows.apply(key, row)
-          show.changed(key)
-        },
-        isDone: (caughtUp) => {
-          if (caughtUp && clock.monotonic() - drawnAt >= drawEveryMs) {
-            drawnAt = clock.monotonic()
-            show.draw()
-          }
-          return isStopped || (caughtUp && !options.watch)
-        },
-      })
+      await Promise.race([table.untilReady(), stopped.promise])
+      if (!isStopped) await show.draw()
+      while (options.watch && !isStopped) {
+        await Promise.race([clock.sleep(drawEveryMs), stopped.promise])
+        await show.draw()
+      }
     } finally {
       stopListening()
-      show.close()
+      await show.close()
+      await table.close()
     }
   })
 }
 
-type Rows = InstanceType<typeof import('../table-view/table-rows.ts').TableRows>
-
 /** For people at a terminal: drawn in place while it is watched. */
 async function liveShow(
   context: CommandContext,
-  rows: Rows,
+  session: Session,
+  table: LoginStatsTable,
   selection: Selection,
   { watch }: TableOptions,
 ): Promise<Show> {
-  const [{ LiveView }, { renderTable }, { default: pc }] = await Promise.all([
-    import('../table-view/live-view.ts'),
-    import('../table-view/render.ts'),
-    import('picocolors'),
-  ])
+  const [{ LiveView }, { renderTable }, { selectRows }, { Surroundings }, { default: pc }] =
+    await Promise.all([
+      import('../table-view/live-view.ts'),
+      import('../table-view/render.ts'),
+      import('../table-view/select-rows.ts'),
+      import('../table-view/surroundings.ts'),
+      import('picocolors'),
+    ])
   const colours = pc.createColors(hasColours(context))
   const view = new LiveView(context.out)
+  const { window } = selection
+  if (!watch) {
+    return {
+      changed: () => undefined,
+      draw: async () => {
+        const rows = await selectRows(table, { ...selection, limit: selection.limit ?? 10 })
+        const text = renderTable(rows, { columns: view.size.columns, lines: null, colours, window })
+        context.out.write(`${text.join('\n')}\n`)
+      },
+      close: async () => undefined,
+    }
+  }
+  const surroundings = new Surroundings(context.clock, session, table)
   return {
     changed: () => undefined,
-    draw: () => {
+    draw: async () => {
       const { columns, lines } = view.size
-      if (watch) view.draw(renderTable(rows.select(selection), { columns, lines, colours }))
-      else {
-        const limit = selection.limit ?? 10
-        const text = renderTable(rows.select({ ...selection, limit }), { columns, lines: null, colours })
-        context.out.write(`${text.join('\n')}\n`)
-      }
+      // No more than the screen can show, however many there are.
+      const rows = await selectRows(table, { ...selection, limit: Math.min(selection.limit ?? lines, lines) })
+      surroundings.note(rows.flatMap((dimension) => dimension.rows))
+      const { ratePerSecond, sparklines, status } = surroundings
+      view.draw(renderTable(rows, { columns, lines, colours, window, ratePerSecond, sparklines, status }))
     },
-    close: () => (watch ? view.close() : undefined),
+    close: async () => {
+      view.close()
+      await surroundings.close()
+    },
   }
 }
 
 /** For programs: first all selected rows, a line each, and while it is watched those that change. */
 async function plainShow(
   context: CommandContext,
-  rows: Rows,
+  _session: Session,
+  table: LoginStatsTable,
   selection: Selection,
   { json }: TableOptions,
 ): Promise<Show> {
-  const { rowLine } = await import('../table-view/render.ts')
+  const [{ rowLine }, { selectRows }] = await Promise.all([
+    import('../table-view/render.ts'),
+    import('../table-view/select-rows.ts'),
+  ])
   const changed = new Set<string>()
   let isFirst = true
   return {
     changed: (key) => changed.add(key),
-    draw: () => {
-      const selected = rows.select(isFirst ? selection : { ...selection, limit: null })
+    draw: async () => {
+      if (!table.isComplete || (!isFirst && changed.size === 0)) return
+      const selected = await selectRows(table, isFirst ? selection : { ...selection, limit: null })
       const lines = selected
         .flatMap((dimension) => dimension.rows)
         .filter(({ key }) => isFirst || changed.has(key))
@@ -147,6 +166,6 @@ async function plainShow(
       changed.clear()
       isFirst = false
     },
-    close: () => undefined,
+    close: async () => undefined,
   }
 }

@@ -49,14 +49,17 @@ export async function createTopics(context: CommandContext, partitionCount: numb
     import('./session.ts'),
   ])
   return withKafka(context, 'topics', async ({ config, kafka: { admin } }) => {
-    const { inputTopic, replicationFactor, minInsyncReplicas, statsPartitions } = config
+    const { inputTopic, insightsTopic, replicationFactor, minInsyncReplicas, statsPartitions } = config
     const topology = topologyOf(config)
-    const names = topicNames(topology)
+    const names = [...topicNames(topology), ...(insightsTopic === null ? [] : [insightsTopic])]
     const before = await admin.topics(names)
-    if (!before.has(inputTopic)) {
-      const minIsr = minInsyncReplicas === null ? {} : { 'min.insync.replicas': String(minInsyncReplicas) }
-      await admin.createTopics([{ name: inputTopic, partitionCount, replicationFactor, config: minIsr }])
-    }
+    const minIsr = minInsyncReplicas === null ? {} : { 'min.insync.replicas': String(minInsyncReplicas) }
+    const ownTopics = [
+      { name: inputTopic, partitionCount },
+      ...(insightsTopic === null ? [] : [{ name: insightsTopic, partitionCount: 1 }]),
+    ].filter(({ name }) => !before.has(name))
+    if (ownTopics.length > 0)
+      await admin.createTopics(ownTopics.map((topic) => ({ ...topic, replicationFactor, config: minIsr })))
     await setUpTopics(admin, context.clock, topology, {
       replicationFactor,
       minInsyncReplicas,

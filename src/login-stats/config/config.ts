@@ -10,14 +10,7 @@ import { readFileSync } from 'node:fs'
 import { CodedError } from '../../errors.ts'
 import { closest } from './closest.ts'
 import { contradictions } from './cross-checks.ts'
-import {
-  notInEffectYet,
-  type Setting,
-  type SettingName,
-  settingList,
-  settingsSchema,
-  type Values,
-} from './settings.ts'
+import { type Setting, type SettingName, settingList, settingsSchema, type Values } from './settings.ts'
 
 export type Origin = 'default' | 'environment' | 'file'
 
@@ -140,7 +133,6 @@ export interface SettingRow {
   /** The effective value as text; a secret that is set shows as stars. */
   readonly value: string
   readonly from: Origin
-  readonly inEffect: boolean
   readonly description: string
 }
 
@@ -152,7 +144,6 @@ export function describeConfig(config: Config): SettingRow[] {
       variable,
       value: secret && text !== '' ? '********' : text,
       from,
-      inEffect: !notInEffectYet.includes(name),
       description,
     }
   })

@@ -17,6 +17,7 @@ function topicProblems(values: Values): string[] {
     ['OUTPUT_TOPIC', values.outputTopic],
     ['DLQ_TOPIC', values.dlqTopic],
     ['ENRICHED_TOPIC', values.enrichedTopic],
+    ['INSIGHTS_TOPIC', values.insightsTopic],
     ['the repartition topic of APP_ID', `${values.appId}-counts-repartition`],
     ['the changelog of APP_ID', `${values.appId}-counts-changelog`],
   ]

@@ -8,7 +8,6 @@ export {
 } from './config.ts'
 export { type KafkaSecurity, kafkaSecurity, type SaslOptions, type TlsOptions } from './kafka-security.ts'
 export {
-  notInEffectYet,
   type Setting,
   type SettingName,
   settingList,

@@ -9,6 +9,7 @@ import {
   dimensionList,
   duration,
   flag,
+  httpUrl,
   integer,
   optional,
   text,
@@ -266,6 +267,27 @@ export const settings = {
     emptyMeans: 'no server',
     value: optional(integer(0, 65_535)),
   },
+  httpAdvertisedUrl: {
+    variable: 'HTTP_ADVERTISED_URL',
+    default: '',
+    description:
+      'Where the other instances reach the HTTP server of this one; empty: its address, or the host name where it listens on all.',
+    value: optional(httpUrl),
+  },
+  insightsTopic: {
+    variable: 'INSIGHTS_TOPIC',
+    default: 'user-login-insights',
+    description:
+      'Topic of a summary record each INSIGHTS_INTERVAL, written by one instance at a time; empty: off.',
+    emptyMeans: 'off',
+    value: optional(topicName()),
+  },
+  insightsInterval: {
+    variable: 'INSIGHTS_INTERVAL',
+    default: '20s',
+    description: 'How often a summary is written to INSIGHTS_TOPIC and to the log.',
+    value: duration(1000, dayInMs),
+  },
   logLevel: {
     variable: 'LOG_LEVEL',
     default: 'info',
@@ -278,9 +300,6 @@ export type SettingName = keyof typeof settings
 
 /** The typed value of each setting. */
 export type Values = { readonly [Name in SettingName]: z.output<(typeof settings)[Name]['value']> }
-
-/** Settings that are read and checked, but that nothing obeys yet; `login-stats config` says so. */
-export const notInEffectYet: readonly SettingName[] = ['httpHost', 'httpPort']
 
 /** The settings that shape the state, by name: a store made with others is refused. */
 export const stateShapingSettings: readonly SettingName[] = [

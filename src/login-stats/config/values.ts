@@ -53,6 +53,13 @@ export function choice<const Choices extends readonly string[]>(choices: Choices
   })
 }
 
+/** Without a slash at its end. */
+export const httpUrl: Value<string> = value((given) => {
+  if (!/^https?:\/\//.test(given) || !URL.canParse(given))
+    throw new Refusal('must be a URL such as http://host:8080')
+  return given.replace(/\/+$/, '')
+})
+
 const longestTopicName = 249
 
 /** A name that Kafka takes for a topic, with `room` characters left for what is added to it. */

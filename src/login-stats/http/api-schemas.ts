@@ -9,11 +9,17 @@ const wholeNumber = z.int().min(0)
 
 /** Of each answer about the table: how much it can be relied on. */
 const freshness = {
-  as_of: time.nullable().describe('Stream time: the highest event time of any row; null while the table is empty.'),
+  as_of: time
+    .nullable()
+    .describe('Stream time: the highest event time of any row; null while the table is empty.'),
   age_ms: wholeNumber
     .nullable()
-    .describe('All that was committed before so many milliseconds is in the answer; null until the table has been read once.'),
-  is_complete: z.boolean().describe('Whether the table has been read to its end since the server began to follow it.'),
+    .describe(
+      'All that was committed before so many milliseconds is in the answer; null until the table has been read once.',
+    ),
+  is_complete: z
+    .boolean()
+    .describe('Whether the table has been read to its end since the server began to follow it.'),
 }
 
 export const rowSchema = z.object({
@@ -50,10 +56,15 @@ export const dimensionSummarySchema = z.object({
 export const summarySchema = z.object({
   ...freshness,
   total: rowSchema.nullable(),
-  rate_per_second: z.number().nullable().describe('Logins counted a second, over the last ten seconds; null while unknown.'),
+  rate_per_second: z
+    .number()
+    .nullable()
+    .describe('Logins counted a second, over the last ten seconds; null while unknown.'),
   windows: z.array(z.string()).describe('Names of the rolling windows, as in `rolling`.'),
   dimensions: z.array(dimensionSummarySchema),
-  dead_letters: deadLettersSchema.nullable().describe('Null where there is no dead-letter topic, or it has not been read yet.'),
+  dead_letters: deadLettersSchema
+    .nullable()
+    .describe('Null where there is no dead-letter topic, or it has not been read yet.'),
 })
 
 export const restoreSchema = z.object({
@@ -68,8 +79,12 @@ export const taskSchema = z.object({
   topic: z.string(),
   partition: wholeNumber,
   instance: z.string().nullable().describe('The instance that has the task; null while none has.'),
-  state: z.string().describe('created, restoring, running or closed; unknown where the instance does not tell; unassigned.'),
-  lag_records: wholeNumber.nullable().describe('Committed records of its input that it has not committed yet.'),
+  state: z
+    .string()
+    .describe('created, restoring, running or closed; unknown where the instance does not tell; unassigned.'),
+  lag_records: wholeNumber
+    .nullable()
+    .describe('Committed records of its input that it has not committed yet.'),
   restore: restoreSchema.nullable(),
   standbys: z.array(z.object({ instance: z.string(), lag_records: wholeNumber.nullable() })),
 })
@@ -87,7 +102,11 @@ export const instanceSchema = z.object({
 export const tasksSchema = z.object({
   age_ms: wholeNumber.describe('How old the answer is.'),
   group: z.string(),
-  group_state: z.string().describe("The group's state as Kafka has it: Stable, PreparingRebalance, CompletingRebalance, Empty, Dead."),
+  group_state: z
+    .string()
+    .describe(
+      "The group's state as Kafka has it: Stable, PreparingRebalance, CompletingRebalance, Empty, Dead.",
+    ),
   instances: z.array(instanceSchema),
   tasks: z.array(taskSchema),
 })
@@ -133,3 +152,16 @@ export type Restore = z.infer<typeof restoreSchema>
 export type ChangedRows = z.infer<typeof changedRowsSchema>
 export type Insights = z.infer<typeof insightsSchema>
 export type Health = z.infer<typeof healthSchema>
+
+/** What one instance tells the others of its own tasks. */
+export const instanceReportSchema = z.object({
+  instance: z.string(),
+  tasks: z.array(
+    z.object({
+      task: z.string(),
+      state: z.string(),
+      lag_records: wholeNumber.nullable(),
+      restore: restoreSchema.nullable(),
+    }),
+  ),
+})

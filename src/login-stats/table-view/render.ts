@@ -1,7 +1,9 @@
 /** The table as lines of text for a terminal of a given width and height. */
 import Table from 'cli-table3'
 import type pc from 'picocolors'
-import type { DimensionRows, KeyedRow } from './table-rows.ts'
+import type { KeyedRow } from '../table/index.ts'
+import type { DimensionRows } from './select-rows.ts'
+import type { Sparklines } from './sparklines.ts'
 
 export type Colours = ReturnType<typeof pc.createColors>
 
@@ -11,6 +13,14 @@ export interface RenderOptions {
   /** Height in lines; null: as many as there are. */
   readonly lines: number | null
   readonly colours: Colours
+  /** Bars show the logins in this rolling window; all if null or absent. */
+  readonly window?: string | null
+  /** Logins a second, where they are known. */
+  readonly ratePerSecond?: number | null
+  /** A column of sparklines. */
+  readonly sparklines?: Sparklines
+  /** Lines below the title. */
+  readonly status?: readonly string[]
 }
 
 const narrowestBar = 8
@@ -18,27 +28,30 @@ const widestBar = 40
 const widestValue = 28
 const narrowestValue = 8
 
-/** `dimensions` with the total's first, as `TableRows.select` gives them. */
+/** `dimensions` with the total's first, as `selectRows` gives them. */
 export function renderTable(dimensions: readonly DimensionRows[], options: RenderOptions): string[] {
   const { colours, lines } = options
   const total = dimensions.find(({ dimension }) => dimension === 'total')?.rows[0]
   const others = dimensions.filter(({ dimension }) => dimension !== 'total')
   const newest = dimensions.flatMap(({ rows }) => rows.map(({ as_of }) => as_of)).reduce(later, '')
-  const logins = total === undefined ? '' : `${colours.bold(number(total.count))} logins  `
+  const { ratePerSecond = null, status = [] } = options
+  const pace = ratePerSecond === null ? '' : `${number(Math.round(ratePerSecond))}/s  `
+  const logins = total === undefined ? '' : `${colours.bold(number(total.count))} logins  ${pace}`
   const title = newest === '' ? 'No logins yet' : `${logins}${colours.dim(`as of ${readable(newest)}`)}`
   const windows = Object.keys((total ?? others[0]?.rows[0])?.rolling ?? {})
   const rolling =
     total === undefined ? '' : windows.map((name) => `${name} ${number(total.rolling[name] ?? 0)}`)
   const head = [clip(title, `${logins}as of ${readable(newest)}`, options.columns)]
   if (rolling.length > 0) head.push(colours.dim([...rolling].join('   ').slice(0, options.columns)))
+  head.push(...status.map((line) => colours.dim(line.slice(0, options.columns))))
 
   const rowsEach = lines === null ? null : Math.max(1, Math.floor((lines - head.length) / others.length) - 3)
   const blocks = others.map((one) => ({
     ...one,
     rows: rowsEach === null ? one.rows : one.rows.slice(0, rowsEach),
   }))
-  const layout = layOut(blocks, windows, options.columns)
-  const all = [...head, ...blocks.flatMap((block) => ['', ...renderBlock(block, layout, colours)])]
+  const layout = layOut(blocks, windows, options)
+  const all = [...head, ...blocks.flatMap((block) => ['', ...renderBlock(block, layout, options)])]
   return lines === null ? all : all.slice(0, lines)
 }
 
@@ -47,12 +60,18 @@ interface Layout {
   readonly countWidth: number
   /** 0: no bar. */
   readonly barWidth: number
+  /** 0: no sparkline. */
+  readonly sparkWidth: number
   /** Those that there is room for. */
   readonly windows: readonly { readonly name: string; readonly width: number }[]
 }
 
 /** The same columns for all dimensions, so that they stand below one another. */
-function layOut(blocks: readonly DimensionRows[], names: readonly string[], columns: number): Layout {
+function layOut(
+  blocks: readonly DimensionRows[],
+  names: readonly string[],
+  { columns, sparklines }: RenderOptions,
+): Layout {
   const rows = blocks.flatMap((block) => block.rows)
   const widthOf = (texts: readonly string[]) => Math.max(0, ...texts.map(roomFor))
   const countWidth = 2 + widthOf(['count', ...rows.map(({ count }) => number(count))])
@@ -67,8 +86,11 @@ function layOut(blocks: readonly DimensionRows[], names: readonly string[], colu
     windows.push({ name, width })
     left -= width
   }
+  const sparkWidth = sparklines === undefined || left - 2 < sparklines.width ? 0 : sparklines.width
+  if (sparkWidth > 0) left -= sparkWidth + 2
   // Two blanks before the bar.
   return {
+    sparkWidth,
     valueWidth,
     countWidth,
     windows,
@@ -76,8 +98,10 @@ function layOut(blocks: readonly DimensionRows[], names: readonly string[], colu
   }
 }
 
-function renderBlock(block: DimensionRows, layout: Layout, colours: Colours): string[] {
-  const { valueWidth, countWidth, barWidth, windows } = layout
+function renderBlock(block: DimensionRows, layout: Layout, options: RenderOptions): string[] {
+  const { colours, window = null, sparklines } = options
+  const { valueWidth, countWidth, barWidth, sparkWidth, windows } = layout
+  const sparks = sparkWidth > 0 && sparklines !== undefined
   const bars = barWidth > 0
   const table = new Table({
     chars: noLines,
@@ -85,26 +109,34 @@ function renderBlock(block: DimensionRows, layout: Layout, colours: Colours): st
     colWidths: [
       valueWidth,
       countWidth,
+      ...(sparks ? [sparkWidth + 2] : []),
       ...(bars ? [barWidth + 2] : []),
       ...windows.map(({ width }) => width),
     ],
     colAligns: [
       'left',
       'right',
+      ...(sparks ? (['left'] as const) : []),
       ...(bars ? (['left'] as const) : []),
       ...windows.map(() => 'right' as const),
     ],
   })
   table.push(
-    [block.dimension, 'count', ...(bars ? [''] : []), ...windows.map(({ name }) => name)].map((text) =>
-      colours.bold(text),
-    ),
+    [
+      block.dimension,
+      'count',
+      ...(sparks ? [''] : []),
+      ...(bars ? [''] : []),
+      ...windows.map(({ name }) => name),
+    ].map((text) => colours.bold(text)),
   )
-  const most = Math.max(1, ...block.rows.map(({ count }) => count))
+  const lengthOf = ({ count, rolling }: KeyedRow) => (window === null ? count : (rolling[window] ?? 0))
+  const most = Math.max(1, ...block.rows.map(lengthOf))
   for (const row of block.rows) {
     const cells = windows.map(({ name }) => dimZero(row.rolling[name] ?? 0, colours))
-    const drawn = bars ? [`  ${colours.cyan(bar(row.count / most, barWidth))}`] : []
-    table.push([printable(row.value), number(row.count), ...drawn, ...cells])
+    const spark = sparks ? [`  ${colours.green(sparklines.of(row.key))}`] : []
+    const drawn = bars ? [`  ${colours.cyan(bar(lengthOf(row) / most, barWidth))}`] : []
+    table.push([printable(row.value), number(row.count), ...spark, ...drawn, ...cells])
   }
   const hidden = block.keyCount - block.rows.length
   const lines = table.toString().split('\n')

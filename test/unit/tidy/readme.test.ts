@@ -1,18 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { notInEffectYet, settingList } from '../../../src/login-stats/config/index.ts'
+import { settingList } from '../../../src/login-stats/config/index.ts'
 
 const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8')
 
 /** The table of settings as the README should have it. */
 function settingsTable(): string {
-  const rows = settingList.map(({ name, variable, alias, default: byDefault, description, secret }) => {
+  const rows = settingList.map(({ variable, alias, default: byDefault, description, secret }) => {
     const names = alias === undefined ? `\`${variable}\`` : `\`${variable}\` (or \`${alias}\`)`
-    const notes = [
-      ...(secret ? [`Also \`${variable}_FILE\`.`] : []),
-      ...(notInEffectYet.includes(name) ? ['*Not in effect yet.*'] : []),
-    ]
+    const notes = secret ? [`Also \`${variable}_FILE\`.`] : []
     const meaning = [description.replaceAll('|', '\\|'), ...notes].join(' ')
     return `| ${names} | ${byDefault === '' ? '' : `\`${byDefault}\``} | ${meaning} |`
   })

@@ -79,6 +79,9 @@ describe('loadConfig', () => {
       compression: 'snappy',
       httpHost: '127.0.0.1',
       httpPort: 8080,
+      httpAdvertisedUrl: null,
+      insightsTopic: 'user-login-insights',
+      insightsInterval: 20_000,
       logLevel: 'info',
     })
     expect(new Set(Object.values(sources).map(({ from }) => from))).toEqual(new Set(['default']))
@@ -239,7 +242,6 @@ describe('describeConfig', () => {
     expect(rows.find(({ variable }) => variable === 'APP_ID')).toMatchObject({
       value: 'mine',
       from: 'environment',
-      inEffect: true,
     })
     expect(rows.find(({ variable }) => variable === 'STANDBY_REPLICAS')).toMatchObject({
       value: '0',

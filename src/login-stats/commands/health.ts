@@ -1,0 +1,36 @@
+import { Command, Option } from 'commander'
+import { urlHost } from '../http/url-host.ts'
+import type { Invocation } from './context.ts'
+import { exitCodes } from './exit-codes.ts'
+
+interface Options {
+  readonly probe: 'livez' | 'readyz'
+  readonly url?: string
+}
+
+const answerWithinMs = 3000
+
+/** For health checks of images without a shell: asks the HTTP server of the processor that runs beside it. */
+export function healthCommand({ context, finish }: Invocation): Command {
+  return new Command('health')
+    .description('Ask the processor on this machine whether it is well; exit code 0 if so, else 1')
+    .addOption(new Option('--probe <name>', 'which question').choices(['livez', 'readyz']).default('livez'))
+    .option('--url <url>', 'of its HTTP server; by default as HTTP_HOST and HTTP_PORT say')
+    .action(async ({ probe, url }: Options) => {
+      const { loadConfig } = await import('../config/index.ts')
+      const { httpHost, httpPort } = loadConfig(context.environment)
+      const host = ['0.0.0.0', '::'].includes(httpHost) ? '127.0.0.1' : httpHost
+      const base = url ?? `http://${urlHost(host)}:${httpPort ?? ''}`
+      try {
+        const answer = await fetch(`${base}/${probe}`, { signal: AbortSignal.timeout(answerWithinMs) })
+        context.out.write(`${await answer.text()}\n`)
+        finish(answer.ok ? exitCodes.ok : exitCodes.fault)
+      } catch (error) {
+        const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+        context.err.write(
+          `${base} does not answer: ${cause instanceof Error ? cause.message : String(cause)}\n`,
+        )
+        finish(exitCodes.fault)
+      }
+    })
+}

@@ -1,0 +1,44 @@
+import type { Clock } from '../../ports/clock.ts'
+import type { FetchedRecords, KafkaClient } from '../../ports/kafka.ts'
+import type { Log } from '../../ports/log.ts'
+import { TopicFollower } from '../table/topic-follower.ts'
+
+/** A dead letter without a code, which somebody else has written. */
+const noCode = 'none'
+
+/** How many dead letters the topic holds, by code: those that retention has not deleted before they were read. */
+export class DeadLetterCounts {
+  readonly byCode = new Map<string, number>()
+  readonly #follower: TopicFollower
+
+  constructor(options: { kafka: KafkaClient; clock: Clock; log: Log; topic: string }) {
+    this.#follower = new TopicFollower({
+      ...options,
+      isCompacted: false,
+      take: (records) => this.#take(records),
+      restart: () => this.byCode.clear(),
+    })
+    this.#follower.start()
+  }
+
+  /** Whether all that was there has been counted. */
+  get isComplete(): boolean {
+    return this.#follower.isComplete
+  }
+
+  get count(): number {
+    return [...this.byCode.values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  close(): Promise<void> {
+    return this.#follower.close()
+  }
+
+  #take(records: FetchedRecords): void {
+    for (let record = records.next(); record !== null; record = records.next()) {
+      const value = record.headers().findLast(([name]) => name === 'error')?.[1]
+      const code = value?.toString() ?? noCode
+      this.byCode.set(code, (this.byCode.get(code) ?? 0) + 1)
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * The table and the dead letters as this process follows them for those who ask it over HTTP, and for the insights. Following costs
+ * work for each row that changes, so it begins with the first question and ends some minutes after the last.
+ */
+import { CodedError } from '../../errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { KafkaClient } from '../../ports/kafka.ts'
+import type { Log } from '../../ports/log.ts'
+import { levelDatabaseOpener } from '../../system/level-database.ts'
+import { LoginStatsTable } from '../table/index.ts'
+import { DeadLetterCounts } from './dead-letter-counts.ts'
+import { Rate } from './rate.ts'
+
+export interface FollowedTableOptions {
+  readonly kafka: KafkaClient
+  readonly clock: Clock
+  readonly log: Log
+  readonly tableTopic: string
+  readonly dlqTopic: string | null
+  /** For what does not fit into memory. */
+  readonly cacheDirectory: string
+}
+
+/** All that is followed, while it is. */
+export interface Following {
+  readonly table: LoginStatsTable
+  readonly deadLetters: DeadLetterCounts | null
+  /** Of the total. */
+  readonly rate: Rate
+}
+
+const idleMs = 5 * 60_000
+const readyWithinMs = 5000
+const sampleMs = 1000
+const rateSpanMs = 10_000
+const totalKey = 'total'
+
+export class FollowedTable {
+  readonly #options: FollowedTableOptions
+  #following: Following | null = null
+  #stopSampling = (): void => undefined
+  #holders = 0
+  #usedAt = 0
+  #closing: Promise<void> = Promise.resolve()
+  #isClosed = false
+
+  constructor(options: FollowedTableOptions) {
+    this.#options = options
+  }
+
+  /** What is followed, begun if need be, once the table is complete. Throws TABLE_NOT_READ where that takes longer than 5 s. */
+  async complete(): Promise<Following> {
+    const following = await this.begin()
+    const { table } = following
+    const deadline = this.#options.clock.monotonic() + readyWithinMs
+    while (!table.isComplete) {
+      if (this.#isClosed || this.#options.clock.monotonic() >= deadline) {
+        const detail = table.failure?.message
+        throw new CodedError('TABLE_NOT_READ', {
+          operation: 'read the table',
+          topic: this.#options.tableTopic,
+          ...(detail === undefined ? {} : { detail }),
+        })
+      }
+      await this.#options.clock.sleep(20)
+    }
+    return following
+  }
+
+  /** What is followed, begun if need be, complete or not. */
+  async begin(): Promise<Following> {
+    await this.#closing
+    this.#usedAt = this.#options.clock.monotonic()
+    this.#following ??= this.#start()
+    return this.#following
+  }
+
+  /** Keeps following until the returned function is called. */
+  hold(): () => void {
+    this.#holders += 1
+    let isHeld = true
+    return () => {
+      if (isHeld) this.#holders -= 1
+      isHeld = false
+      this.#usedAt = this.#options.clock.monotonic()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#stop()
+  }
+
+  #start(): Following {
+    const { kafka, clock, log, tableTopic, dlqTopic, cacheDirectory } = this.#options
+    const table = LoginStatsTable.follow({
+      ...{ kafka, clock, log, topic: tableTopic, databases: levelDatabaseOpener },
+      directory: cacheDirectory,
+    })
+    const rate = new Rate(rateSpanMs)
+    table.on('restart', () => rate.reset())
+    const deadLetters =
+      dlqTopic === null ? null : new DeadLetterCounts({ kafka, clock, log, topic: dlqTopic })
+    const following = { table, deadLetters, rate }
+    const sample = async (): Promise<void> => {
+      const total = table.isComplete ? await table.get(totalKey) : null
+      if (total !== null) rate.note(clock.monotonic(), total.count)
+      if (this.#following !== following) return
+      const isIdle = this.#holders === 0 && clock.monotonic() - this.#usedAt >= idleMs
+      if (isIdle) this.#closing = this.#stop()
+      else this.#stopSampling = clock.setTimer(sampleMs, sample)
+    }
+    this.#stopSampling = clock.setTimer(sampleMs, sample)
+    return following
+  }
+
+  async #stop(): Promise<void> {
+    const following = this.#following
+    this.#following = null
+    this.#stopSampling()
+    await following?.table.close()
+    await following?.deadLetters?.close()
+  }
+}

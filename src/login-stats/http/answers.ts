@@ -1,0 +1,17 @@
+import type { Following } from '../follow/followed-table.ts'
+import type { Health, Insights, Tasks } from './api-schemas.ts'
+
+/** What the routes answer with. All of it throws a CodedError where it cannot be told now. */
+export interface Answers {
+  /** The table, once it is complete. */
+  complete(): Promise<Following>
+  /** The table as it is. */
+  begin(): Promise<Following>
+  /** Keeps following the table until the returned function is called. */
+  hold(): () => void
+  tasks(): Promise<Tasks>
+  /** What this instance tells the others. */
+  report(): Promise<object>
+  insights(): Promise<Insights>
+  readiness(): Health
+}

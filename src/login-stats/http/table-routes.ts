@@ -1,0 +1,107 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import type { Following } from '../follow/followed-table.ts'
+import { summaryOf } from '../follow/summary.ts'
+import type { RowOrder } from '../table/index.ts'
+import type { Answers } from './answers.ts'
+import { errorSchema, insightsSchema, oneRowSchema, rowsSchema, summarySchema } from './api-schemas.ts'
+import { NotFound } from './error-answers.ts'
+
+const mostRows = 10_000
+const mostInSummary = 100
+const orderPattern = /^-?(count|value|rolling\.[^.]{1,16})$/
+
+const tableQuery = z.strictObject({
+  dimension: z.string().max(1024).optional().describe('Only rows of this dimension, e.g. locale.'),
+  order: z
+    .string()
+    .regex(orderPattern, 'must be count, value or rolling.WINDOW, with - before it for falling')
+    .default('-count')
+    .describe('count, value or rolling.WINDOW such as rolling.5m; with - before it: falling.'),
+  limit: z.coerce.number().int().min(0).max(mostRows).default(100),
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+})
+
+const failures = { 400: errorSchema, 503: errorSchema }
+
+export const summaryQuery = {
+  limit: z.coerce.number().int().min(0).max(mostInSummary).default(10),
+  window: z
+    .string()
+    .max(16)
+    .optional()
+    .describe('Rows with the most logins in this rolling window, e.g. 5m.'),
+}
+
+export function addTableRoutes(server: FastifyInstance, answers: Answers): void {
+  const routes = server.withTypeProvider<ZodTypeProvider>()
+  routes.get(
+    '/api/table',
+    {
+      schema: {
+        summary: 'Rows of the table, in an order.',
+        querystring: tableQuery,
+        response: { 200: rowsSchema, ...failures },
+      },
+    },
+    async ({ query: { dimension, order, limit, offset } }) => {
+      const following = await answers.complete()
+      const { table } = following
+      const keyCount = dimension === undefined ? table.size : (table.keyCounts.get(dimension) ?? 0)
+      const rows = await table.ordered(dimension ?? null, orderOf(order), offset + limit)
+      return { ...(await freshnessOf(following)), key_count: keyCount, rows: rows.slice(offset) }
+    },
+  )
+  routes.get(
+    '/api/table/:key',
+    {
+      schema: {
+        summary: 'One row, by its key such as locale:RU.',
+        params: z.object({ key: z.string() }),
+        response: { 200: oneRowSchema, 404: errorSchema, ...failures },
+      },
+    },
+    async ({ params: { key } }) => {
+      const following = await answers.complete()
+      const row = await following.table.get(key)
+      if (row === null) throw new NotFound('The table has no row of this key.')
+      return { ...(await freshnessOf(following)), row }
+    },
+  )
+  routes.get(
+    '/api/summary',
+    {
+      schema: {
+        summary: 'The table at a glance: the total, and of each dimension the rows at either end.',
+        querystring: z.strictObject(summaryQuery),
+        response: { 200: summarySchema, ...failures },
+      },
+    },
+    async ({ query: { limit, window } }) =>
+      await summaryOf(await answers.complete(), { limit, window: window ?? null }),
+  )
+  routes.get(
+    '/api/insights',
+    {
+      schema: {
+        summary: 'What the last summary record would say now.',
+        response: { 200: insightsSchema, ...failures },
+      },
+    },
+    () => answers.insights(),
+  )
+}
+
+function orderOf(text: string): RowOrder {
+  const direction = text.startsWith('-') ? 'falling' : 'rising'
+  const name = text.replace(/^-/, '')
+  if (name === 'count' || name === 'value') return { by: name, direction }
+  return { by: { window: name.slice('rolling.'.length) }, direction }
+}
+
+/** The total's row has the newest stream time: each login counts in it. */
+async function freshnessOf({ table }: Following) {
+  const total = await table.get('total')
+  return { as_of: total?.as_of ?? null, age_ms: table.ageMs, is_complete: table.isComplete }
+}

@@ -1,0 +1,6 @@
+import { readFileSync } from 'node:fs'
+
+/** Of this program, as its package says. */
+export const { version }: { version: string } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+)
