@@ -1,0 +1,136 @@
+// @ts-check
+/**
+ * Numbers, times and names as the page shows them. Numbers are written as in English whatever the browser's language, since the page says that
+ * it is English: a screen reader would take "1.234" for a fraction.
+ */
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const oneDecimal = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
+const dayAndTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
+const timeOfDay = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
+
+export const nothing = '–'
+
+/** @param {number | null | undefined} value */
+export function count(value) {
+  return value === null || value === undefined ? nothing : whole.format(value)
+}
+
+/**
+ * A rate: small ones with a decimal.
+ * @param {number | null | undefined} value
+ */
+export function rate(value) {
+  if (value === null || value === undefined) return nothing
+  if (value > 0 && value < 0.1) return '<0.1'
+  return value > 0 && value < 9.95 ? oneDecimal.format(value) : whole.format(value)
+}
+
+/**
+ * For the ticks of an axis, where there is little room.
+ * @param {number} value
+ */
+export function short(value) {
+  return compact.format(value)
+}
+
+/**
+ * @param {number} part
+ * @param {number | null} all null where it is not known
+ */
+export function share(part, all) {
+  if (all === null || all <= 0) return nothing
+  const percent = (100 * part) / all
+  if (percent > 0 && percent < 0.1) return '<0.1%'
+  // Only all of it is 100%.
+  if (percent > 99.9 && percent < 100) return '>99.9%'
+  return `${oneDecimal.format(percent)}%`
+}
+
+/**
+ * How long something takes or is ago, as coarse as one wants to know it.
+ * @param {number} ms
+ */
+export function duration(ms) {
+  const seconds = Math.floor(ms / 1000)
+  if (seconds < 1) return 'under 1 s'
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 10) return `${minutes} min ${seconds % 60} s`
+  if (minutes < 60) return `${minutes} min`
+  const hours = Math.floor(minutes / 60)
+  if (hours < 24) return `${hours} h ${minutes % 60} min`
+  const days = Math.floor(hours / 24)
+  return days === 1 ? '1 day' : `${whole.format(days)} days`
+}
+
+/**
+ * "1 row", "2 rows".
+ * @param {number} number
+ * @param {string} one
+ * @param {string} [many]
+ */
+export function counted(number, one, many = `${one}s`) {
+  return `${whole.format(number)} ${number === 1 ? one : many}`
+}
+
+/**
+ * @param {string | number} time ISO 8601, or milliseconds since the Unix epoch
+ * @returns {string} day and time where the reader is
+ */
+export function moment(time) {
+  const date = new Date(time)
+  return Number.isNaN(date.getTime()) ? nothing : dayAndTime.format(date)
+}
+
+/** @param {number} ms since the Unix epoch */
+export function clockTime(ms) {
+  return timeOfDay.format(new Date(ms))
+}
+
+/**
+ * The name of a dimension as a title: `device_type` is "Device type", `locale+device_type` is "Locale + device type".
+ * @param {string} dimension
+ */
+export function dimensionTitle(dimension) {
+  const words = parts(dimension)
+    .map((field) => readable(field).replaceAll('_', ' '))
+    .join(' + ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+/**
+ * The value of a row. That of a combined dimension stands there as in the key, its parts encoded.
+ * @param {{ dimension: string, value: string }} row
+ */
+export function rowValue({ dimension, value }) {
+  return dimension.includes('+') ? parts(value).map(readable).join(' + ') : readable(value)
+}
+
+/** @param {string} joined @returns {string[]} */
+function parts(joined) {
+  return joined
+    .split('+')
+    .map((part) =>
+      part.replaceAll(/%(25|3A|2B|2C)/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+    )
+}
+
+/**
+ * What anybody may have written into a login, so that one can see it: control characters as their pictures, those that change the direction
+ * of the text or cannot be seen by their number, and quotes around what would be blank at an end.
+ * @param {string} text
+ */
+export function readable(text) {
+  const shown = text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu, picture)
+  return /^\s|\s$|^$/.test(shown) ? `“${shown}”` : shown
+}
+
+/** @param {string} character */
+function picture(character) {
+  const code = character.codePointAt(0) ?? 0
+  return code < 0x20
+    ? String.fromCharCode(0x2400 + code)
+    : `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`
+}

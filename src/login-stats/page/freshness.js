@@ -1,0 +1,55 @@
+// @ts-check
+/**
+ * How far what the page shows can be relied on.
+ *
+ *     connecting   nothing has been received yet
+ *     reading      the server has not read the table to its end yet: the counts are still too low
+ *     live         connected, and all that was committed a moment ago is in the numbers
+ *     stale        connected, but the numbers grow old
+ *     lost         not connected: the numbers are those of the last answer
+ */
+
+/** Older numbers are called stale. The server sends a summary at least every five seconds. */
+export const staleAfterMs = 10_000
+
+/** @typedef {'connecting' | 'reading' | 'live' | 'stale' | 'lost'} Reliability */
+
+/**
+ * @typedef {object} LastAnswer
+ * @property {number} receivedAt as `now`
+ * @property {number | null} ageMs how old it was then
+ * @property {boolean} isComplete
+ */
+
+/**
+ * @param {boolean | null} isConnected null before the first attempt has ended
+ * @param {LastAnswer | null} answer
+ * @param {number} now
+ * @returns {{ reliability: Reliability, ageMs: number | null }} the age is null where nothing is known of it
+ */
+export function freshness(isConnected, answer, now) {
+  const ageMs = answer?.ageMs == null ? null : answer.ageMs + Math.max(0, now - answer.receivedAt)
+  return { reliability: reliability(isConnected, answer, ageMs), ageMs }
+}
+
+/**
+ * @param {boolean | null} isConnected
+ * @param {LastAnswer | null} answer
+ * @param {number | null} ageMs
+ * @returns {Reliability}
+ */
+function reliability(isConnected, answer, ageMs) {
+  if (isConnected === false) return 'lost'
+  if (isConnected === null || answer === null) return 'connecting'
+  if (ageMs !== null && ageMs >= staleAfterMs) return 'stale'
+  return answer.isComplete && ageMs !== null ? 'live' : 'reading'
+}
+
+/** @type {Readonly<Record<Reliability, string>>} */
+export const reliabilityWords = {
+  connecting: 'Connecting',
+  reading: 'Reading the table',
+  live: 'Live',
+  stale: 'Stale',
+  lost: 'Connection lost',
+}

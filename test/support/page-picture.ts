@@ -1,0 +1,21 @@
+/**
+ * Takes the picture of the README: `node test/support/page-picture.ts URL FILE [SECONDS]`. Watches the page of a running processor for so long
+ * (three minutes if not said), so that the charts have something to show.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { openPage, startBrowser } from './browser.ts'
+
+const [url, path, seconds = '180'] = process.argv.slice(2)
+if (url === undefined || path === undefined) throw new Error('Usage: page-picture.ts URL FILE [SECONDS]')
+
+const browser = await startBrowser()
+try {
+  const { page } = await openPage(browser, url, {
+    viewport: { width: 1280, height: 1060 },
+    colorScheme: 'light',
+  })
+  await delay(Number(seconds) * 1000)
+  await page.screenshot({ path })
+} finally {
+  await browser.close()
+}
