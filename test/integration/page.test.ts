@@ -69,7 +69,7 @@ describe.skipIf(browserPath === null)(`the page of a running processor${browserR
     await expect.poll(() => tasks.locator('tbody tr').count(), { timeout: 20_000 }).toBe(4)
     await expect.poll(() => tasks.getByText('running').count(), { timeout: 20_000 }).toBe(4)
 
-    await page.getByText('1m', { exact: true }).click()
+    await page.locator('.option', { hasText: '1m' }).click()
     await expect.poll(() => page.locator('#total-label').textContent()).toBe('Logins, last 1m')
     await page.keyboard.press('ArrowLeft')
     await expect.poll(() => page.locator('#total-label').textContent()).toBe('Logins, all time')
