@@ -24,7 +24,11 @@ async function freePort(): Promise<string> {
 }
 
 async function answers(url: string): Promise<void> {
-  const answer = (): Promise<number> => fetch(url).then(({ status }) => status, () => 0)
+  const answer = (): Promise<number> =>
+    fetch(url).then(
+      ({ status }) => status,
+      () => 0,
+    )
   await expect.poll(answer, { timeout: 60_000, interval: 200 }).toBe(200)
 }
 

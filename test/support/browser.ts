@@ -64,7 +64,11 @@ export async function openPage(
 /** Keeps the whole page as a picture: the output of a test, for people to look at. */
 export async function keepPicture(page: Page, name: string): Promise<void> {
   mkdirSync(outputDirectory, { recursive: true })
-  await page.screenshot({ path: join(outputDirectory, `${name}.png`), fullPage: true, animations: 'disabled' })
+  await page.screenshot({
+    path: join(outputDirectory, `${name}.png`),
+    fullPage: true,
+    animations: 'disabled',
+  })
 }
 
 /** By how many CSS pixels the page is wider than its window. */

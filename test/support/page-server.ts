@@ -9,7 +9,6 @@ import type { AddressInfo } from 'node:net'
 import { dirname, extname, join } from 'node:path'
 import {
   type Row,
-  rowsSchema,
   type Summary,
   summarySchema,
   type Tasks,
@@ -28,6 +27,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
 }
+const rowsAtEitherEnd = 10
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 
@@ -85,7 +85,8 @@ export class PageServer {
     if (tasks !== null) stream.write(`event: tasks\ndata: ${JSON.stringify(tasksSchema.parse(tasks))}\n\n`)
   }
 
-  #summary(): Summary {
+  /** Its rows are those with the most and the fewest logins of `window`, or of all time. */
+  #summary(window: string | null = null): Summary {
     const { rows, summary } = this.known
     const names = [...new Set(rows.map(({ dimension }) => dimension))].filter((name) => name !== 'total')
     return summarySchema.parse({
@@ -95,47 +96,34 @@ export class PageServer {
       total: rows.find(({ key }) => key === 'total') ?? null,
       rate_per_second: rows.length === 0 ? 0 : 1_200,
       windows: ['1m', '5m', '1h', '24h'],
-      dimensions: names.map((dimension) => ({
-        dimension,
-        key_count: rows.filter((row) => row.dimension === dimension).length,
-        top: this.#rows(dimension, '-count', 10),
-        least: this.#rows(dimension, 'count', 10),
-      })),
+      dimensions: names.map((dimension) => {
+        const ranked = this.#ranked(dimension, window)
+        return {
+          dimension,
+          key_count: ranked.length,
+          top: ranked.slice(0, rowsAtEitherEnd),
+          least: ranked.toReversed().slice(0, rowsAtEitherEnd),
+        }
+      }),
       dead_letters: { count: 0, by_code: {} },
       ...summary,
     })
   }
 
-  /** Orders as those of the real server: `count`, `rolling.5m`, with a minus for the highest first. */
-  #rows(dimension: string, order: string, limit: number): Row[] {
-    const sign = order.startsWith('-') ? -1 : 1
-    const window = /^-?rolling\.(.+)$/.exec(order)?.[1]
-    const number = (row: Row): number => (window === undefined ? row.count : (row.rolling[window] ?? 0))
+  #ranked(dimension: string, window: string | null): Row[] {
+    const logins = (row: Row): number => (window === null ? row.count : (row.rolling[window] ?? 0))
     return this.known.rows
       .filter((row) => row.dimension === dimension)
-      .toSorted((a, b) => sign * (number(a) - number(b)) || (a.key < b.key ? -1 : 1))
-      .slice(0, limit)
+      .toSorted((a, b) => logins(b) - logins(a) || (a.key < b.key ? -1 : 1))
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', this.url)
     if (pathname.startsWith('/api/')) this.requests.push(request.url ?? '')
     if (pathname === '/api/stream') return this.#stream(request, response)
-    if (pathname === '/api/table') {
-      const dimension = searchParams.get('dimension') ?? ''
-      const answer = {
-        as_of: null,
-        age_ms: 120,
-        is_complete: true,
-        key_count: this.known.rows.filter((row) => row.dimension === dimension).length,
-        rows: this.#rows(
-          dimension,
-          searchParams.get('order') ?? '-count',
-          Number(searchParams.get('limit') ?? 10),
-        ),
-      }
+    if (pathname === '/api/summary') {
       response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify(rowsSchema.parse(answer)))
+      response.end(JSON.stringify(this.#summary(searchParams.get('window'))))
       return
     }
     const name = pathname === '/' ? 'index.html' : pathname.slice(1)

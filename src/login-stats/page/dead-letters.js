@@ -40,7 +40,12 @@ export function deadLettersView() {
       show(items)
       root.hidden = items.length === 0
       none.hidden = items.length > 0 || summary === null
-      setText(none, deadLetters === null ? 'There is no dead-letter topic, or it has not been read yet.' : 'None: every record could be read.')
+      setText(
+        none,
+        deadLetters === null
+          ? 'There is no dead-letter topic, or it has not been read yet.'
+          : 'None: every record could be read.',
+      )
       setText(total, deadLetters === null ? '' : format.count(deadLetters.count))
     },
   }

@@ -9,7 +9,7 @@
 import { deadLettersView } from './dead-letters.js'
 import { dimensionCards, sparklineSpanMs } from './dimensions.js'
 import { byId } from './elements.js'
-import { Course, CountHistory } from './history.js'
+import { CountHistory, Course } from './history.js'
 import { instancesView } from './instances.js'
 import { overview, rateSpanMs, totalOf } from './overview.js'
 import { hasAllRows } from './ranking.js'

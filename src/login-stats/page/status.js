@@ -24,7 +24,8 @@ export function statusView() {
       const text = explanation(reliability, ageMs, now)
       notice.hidden = text === ''
       setText(notice, text)
-      document.title = reliability === 'live' ? 'login-stats' : `${reliabilityWords[reliability]} – login-stats`
+      document.title =
+        reliability === 'live' ? 'login-stats' : `${reliabilityWords[reliability]} – login-stats`
     },
   }
 }

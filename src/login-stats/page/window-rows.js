@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * The rows with the most and the fewest logins of a rolling window. A summary holds those of all time, which are others: where it does not
- * hold all rows of a dimension, the table is asked for them.
+ * The rows with the most and the fewest logins of a rolling window. The summaries of the stream hold those of all time, which are others: where
+ * these are not all rows of a dimension, the server is asked.
  */
-import { hasAllRows, leastCount, topCount } from './ranking.js'
+import { hasAllRows } from './ranking.js'
 
 /** @import { DimensionRows } from './dimensions.js' */
-/** @import { Row, Rows, Summary } from '../http/api-schemas.ts' */
+/** @import { Row, Summary } from '../http/api-schemas.ts' */
 
 const everyMs = 2_000
 const timeoutMs = 5_000
@@ -15,49 +15,42 @@ const timeoutMs = 5_000
 export function windowRows(onRows) {
   /** @type {Map<string, DimensionRows>} */
   const known = new Map()
-  /** @type {Set<string>} */
-  const asked = new Set()
   /** @type {string | null} */
-  let window = null
+  let chosen = null
   let askedAt = Number.NEGATIVE_INFINITY
+  let isAsking = false
 
-  /** @param {string} dimension @param {string} of */
-  async function refresh(dimension, of) {
-    const request = `${of} ${dimension}`
-    if (asked.has(request)) return
-    asked.add(request)
+  /** @param {string} window */
+  async function refresh(window) {
+    isAsking = true
     try {
-      const [top, least] = await Promise.all([
-        ask(dimension, `-rolling.${of}`, topCount),
-        ask(dimension, `rolling.${of}`, leastCount),
-      ])
-      if (window !== of) return
-      known.set(dimension, { key_count: top.key_count, top: top.rows, least: least.rows })
-      onRows([...top.rows, ...least.rows])
+      const { dimensions } = await summaryOf(window)
+      if (chosen !== window) return
+      known.clear()
+      for (const rows of dimensions) known.set(rows.dimension, rows)
+      onRows(dimensions.flatMap(({ top, least }) => [...top, ...least]))
     } catch {
-      // Old rows must not stand among new ones: those of the summary take their place until the server answers again.
-      known.delete(dimension)
+      // Old rows must not stand among new ones: those of the stream take their place until the server answers again.
+      known.clear()
     } finally {
-      asked.delete(request)
+      isAsking = false
     }
   }
 
   return {
-    /** @param {string | null} chosen null: all time */
-    choose(chosen) {
-      window = chosen
+    /** @param {string | null} window null: all time */
+    choose(window) {
+      chosen = window
       known.clear()
       askedAt = Number.NEGATIVE_INFINITY
     },
 
     /** @param {Summary} summary @param {number} now */
-    follow(summary, now) {
-      if (window === null || now - askedAt < everyMs) return
+    follow({ dimensions }, now) {
+      if (chosen === null || isAsking || now - askedAt < everyMs) return
       askedAt = now
-      for (const rows of summary.dimensions) {
-        if (hasAllRows(rows)) known.delete(rows.dimension)
-        else void refresh(rows.dimension, window)
-      }
+      if (dimensions.every(hasAllRows)) known.clear()
+      else void refresh(chosen)
     },
 
     /** @param {string} dimension */
@@ -67,15 +60,10 @@ export function windowRows(onRows) {
   }
 }
 
-/**
- * @param {string} dimension
- * @param {string} order
- * @param {number} limit
- * @returns {Promise<Rows>}
- */
-async function ask(dimension, order, limit) {
-  const query = new URLSearchParams({ dimension, order, limit: String(limit) })
-  const response = await fetch(`api/table?${query}`, { signal: AbortSignal.timeout(timeoutMs) })
-  if (!response.ok) throw new Error(`The table answers ${response.status}`)
+/** @param {string} window @returns {Promise<Summary>} */
+async function summaryOf(window) {
+  const query = new URLSearchParams({ limit: '10', window })
+  const response = await fetch(`api/summary?${query}`, { signal: AbortSignal.timeout(timeoutMs) })
+  if (!response.ok) throw new Error(`The server answers ${response.status}`)
   return response.json()
 }

@@ -34,7 +34,8 @@ export function windowSwitch(parent, onChoice) {
       if (offered === shown) return
       const first = shown === null
       shown = offered
-      const chosen = [first ? wanted : current].find((name) => name !== null && windows.includes(name)) ?? null
+      const chosen =
+        [first ? wanted : current].find((name) => name !== null && windows.includes(name)) ?? null
       parent.querySelectorAll('label').forEach((label) => {
         label.remove()
       })

@@ -25,7 +25,9 @@ describe('the files of the page', () => {
 
   test('name nothing outside of the server', () => {
     const found = files.filter((file) =>
-      /https?:\/\/|\/\/[a-z]+\.|@import url|url\(/.test(read(file).replaceAll('http://www.w3.org/2000/svg', '')),
+      /https?:\/\/|\/\/[a-z]+\.|@import url|url\(/.test(
+        read(file).replaceAll('http://www.w3.org/2000/svg', ''),
+      ),
     )
     expect(found).toEqual([])
   })
@@ -41,14 +43,18 @@ describe('the files of the page', () => {
 
   test('are all used', () => {
     const texts = files.map(read).join('\n')
-    const unused = files.filter((file) => file !== 'index.html' && !texts.includes(`${file}"`) && !texts.includes(`./${file}'`))
+    const unused = files.filter(
+      (file) => file !== 'index.html' && !texts.includes(`${file}"`) && !texts.includes(`./${file}'`),
+    )
     expect(unused).toEqual([])
   })
 })
 
 /** The custom properties of a block of the style sheet. */
 function colours(block: string): Map<string, string> {
-  return new Map([...block.matchAll(/--([a-z-]+): (#[0-9a-f]{6})/g)].map(([, name = '', value = '']) => [name, value]))
+  return new Map(
+    [...block.matchAll(/--([a-z-]+): (#[0-9a-f]{6})/g)].map(([, name = '', value = '']) => [name, value]),
+  )
 }
 
 /** Relative luminance, as WCAG 2 defines it. */

@@ -12,7 +12,12 @@ test.each([
   ['the table has not been read to its end', true, { ...answer, isComplete: false }, 'reading'],
   ['an answer that was old when it came', true, { ...answer, ageMs: staleAfterMs }, 'stale'],
   ['an answer that came long ago', true, { ...answer, receivedAt: now - staleAfterMs }, 'stale'],
-  ['an old answer of a table that is not complete', true, { ...answer, ageMs: 60_000, isComplete: false }, 'stale'],
+  [
+    'an old answer of a table that is not complete',
+    true,
+    { ...answer, ageMs: 60_000, isComplete: false },
+    'stale',
+  ],
   ['not connected, however new the answer', false, answer, 'lost'],
   ['never connected', false, null, 'lost'],
 ] as const)('%s', (_what, isConnected, last, reliability) => {

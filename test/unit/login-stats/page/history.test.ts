@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chartSpan, CountHistory, Course } from '../../../../src/login-stats/page/history.js'
+import { CountHistory, Course, chartSpan } from '../../../../src/login-stats/page/history.js'
 
 const second = 1_000
 
