@@ -5,7 +5,9 @@ import { readPartition } from '../../src/streams/index.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
-import { haveTasks, killAllInstances } from '../support/instance.ts'
+import { haveTasks, type Instance, killAllInstances } from '../support/instance.ts'
+
+const intervalMs = 1000
 
 afterEach(async () => {
   await killAllInstances()
@@ -30,7 +32,10 @@ async function read(application: Application): Promise<Insights[]> {
 }
 
 test('are right, come from one instance at a time, and from another one when that dies', async () => {
-  const application = new Application('insights', { INSIGHTS_INTERVAL: '1s', SESSION_TIMEOUT_MS: '6000' })
+  const application = new Application('insights', {
+    INSIGHTS_INTERVAL: `${intervalMs}ms`,
+    SESSION_TIMEOUT_MS: '6000',
+  })
   cleanUpLater(() => application.close())
   const topic = `${application.config.appId}-insights`
   await application.createInput(4)
@@ -42,15 +47,18 @@ test('are right, come from one instance at a time, and from another one when tha
     ...application,
     config: { ...application.config, insightsTopic: topic },
   } as Application
-  const published = () => instances.map((instance) => instance.lines('Insights').length)
+  // Whoever came first may have published before the other one had tasks.
+  const settledAt = systemClock.now()
+  const published = (instance: Instance) =>
+    instance.lines('Insights').filter(({ time }) => time > settledAt + intervalMs).length
   const deadline = systemClock.monotonic() + 30_000
-  while (Math.max(...published()) < 3 && systemClock.monotonic() < deadline) await systemClock.sleep(100)
-  const [first, second] = instances.toSorted(
-    (a, b) => b.lines('Insights').length - a.lines('Insights').length,
-  )
+  while (!instances.some((instance) => published(instance) >= 3)) {
+    if (systemClock.monotonic() > deadline) throw new Error('nobody publishes')
+    await systemClock.sleep(100)
+  }
+  const [first, second] = instances.toSorted((x, y) => published(y) - published(x))
   if (first === undefined || second === undefined) throw new Error('no instances')
-  expect(first.lines('Insights').length).toBeGreaterThanOrEqual(3)
-  expect(second.lines('Insights')).toEqual([])
+  expect(published(second)).toBe(0)
   const last = (await read(configured)).at(-1)
   const valid = logins.filter((login) => login.valid).length
   expect(last?.logins).toBe(valid)
@@ -64,7 +72,11 @@ test('are right, come from one instance at a time, and from another one when tha
   await first.kill()
   await second.line('the other one publishes', ({ msg }) => msg === 'Insights', 40_000)
   const all = await read(configured)
+  // From the first to the second when that came, perhaps back, and over after the death: never to and fro.
   const changes = all.filter(({ instance }, at) => at > 0 && instance !== all[at - 1]?.instance)
-  expect(changes).toHaveLength(1)
+  expect(changes.length).toBeGreaterThan(0)
+  expect(changes.length).toBeLessThanOrEqual(2)
+  const times = all.map(({ generated_at }) => generated_at)
+  expect(times).toEqual(times.toSorted())
   expect(await second.stop(), second.tail()).toBe(0)
 })
