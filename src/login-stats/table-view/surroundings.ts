@@ -74,7 +74,8 @@ export class Surroundings {
     const lag = tasks.reduce((sum, { lag_records: behind }) => sum + (behind ?? 0), 0)
     const byState = Map.groupBy(tasks, ({ state }) => state)
     const states = [...byState].map(([state, each]) => `${each.length} ${state}`).join(', ')
-    return `tasks: ${states} on ${instances.length} instances, lag ${lag.toLocaleString('en')}`
+    const where = `${instances.length} ${instances.length === 1 ? 'instance' : 'instances'}`
+    return `tasks: ${states} on ${where}, lag ${lag.toLocaleString('en')}`
   }
 
   #deadLettersInShort(): string {
