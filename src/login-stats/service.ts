@@ -1,25 +1,17 @@
 /**
- * The processor with what stands around it: the HTTP server, the metrics, the insights. None of that can make a count wrong, or stop the
- * processor; and none of it follows the table while nobody asks.
+ * The processor with what stands around it. The processor comes first: a process that was killed shall count again before anything else. So
+ * only the port is taken before it runs; what answers questions is loaded when the tasks run.
  */
 import { hostname } from 'node:os'
-import { CodedError } from '../errors.ts'
+import { coded } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import { systemClock } from '../system/clock.ts'
 import type { Config } from './config/index.ts'
-import { FollowedTable } from './follow/followed-table.ts'
-import type { Answers } from './http/answers.ts'
-import type { Health } from './http/api-schemas.ts'
-import { GroupTasks } from './http/group-tasks.ts'
-import type { HttpServer } from './http/server.ts'
+import { HttpListener } from './http/http-listener.ts'
 import { urlHost } from './http/url-host.ts'
-import { insightsOf } from './insights/insights.ts'
-import { InsightsPublisher } from './insights/insights-publisher.ts'
-import { kafkaOf } from './kafka-client.ts'
-import { ProcessMetrics } from './metrics/process-metrics.ts'
 import { openProcessor, type Processor, type ProcessorOptions } from './processor.ts'
-import { topologyOf } from './topology.ts'
-import { version } from './version.ts'
+import { whyNotReady } from './readiness.ts'
+import type { Surroundings } from './surroundings.ts'
 
 export interface Service {
   /** Resolves after `stop`; rejects with the CodedError that ended it. */
@@ -32,29 +24,28 @@ export interface Service {
 }
 
 const wildcardHosts = ['0.0.0.0', '::', '']
+/** The surroundings wait no longer for tasks that do not come to run. */
+const surroundingsWithinMs = 3000
+const lookEveryMs = 50
 
 /** Listens, and opens the processor. Throws HTTP_PORT_IN_USE, STATE_DIR_UNUSABLE, CONFIG_INVALID, KAFKAJS_CHANGED. */
 export async function openService(options: ProcessorOptions, log: Log): Promise<Service> {
   const { config } = options
-  const surroundings = new Surroundings(config, log)
+  const listener = await listen(config, log)
   try {
-    const http = await surroundings.listen()
-    const endpoint = http === null ? undefined : endpointOf(config, http.port)
-    const processor = await openProcessor(endpoint === undefined ? options : { ...options, endpoint }, log)
-    surroundings.attach(processor)
-    return {
-      run: () => processor.run(),
-      stop: () => processor.stop(),
-      httpPort: http?.port ?? null,
-      close: async () => {
-        await surroundings.close()
-        await processor.close()
-      },
-    }
+    const endpoint = listener === null ? {} : { endpoint: endpointOf(config, listener.port) }
+    const processor = await openProcessor({ ...options, ...endpoint }, log)
+    return new RunningService(config, log, processor, listener)
   } catch (error) {
-    await surroundings.close()
+    await listener?.close()
     throw error
   }
+}
+
+async function listen({ httpHost, httpPort, sources }: Config, log: Log): Promise<HttpListener | null> {
+  if (httpPort === null) return null
+  const mustHavePort = sources.httpPort.from !== 'default'
+  return await HttpListener.open({ host: httpHost, port: httpPort, mustHavePort, log })
 }
 
 function endpointOf({ httpAdvertisedUrl, httpHost }: Config, port: number): string {
@@ -63,109 +54,59 @@ function endpointOf({ httpAdvertisedUrl, httpHost }: Config, port: number): stri
   return `http://${urlHost(host)}:${port}`
 }
 
-class Surroundings {
+class RunningService implements Service {
   readonly #config: Config
   readonly #log: Log
-  readonly #kafka: ReturnType<typeof kafkaOf>
-  readonly #metrics: ProcessMetrics
-  #followed: FollowedTable | null = null
-  #tasks: GroupTasks | null = null
-  #processor: Processor | null = null
-  #http: HttpServer | null = null
-  #insights: InsightsPublisher | null = null
+  readonly #processor: Processor
+  readonly #listener: HttpListener | null
+  #surroundings: Promise<Surroundings | null> = Promise.resolve(null)
+  #isStopping = false
 
-  constructor(config: Config, log: Log) {
+  constructor(config: Config, log: Log, processor: Processor, listener: HttpListener | null) {
     this.#config = config
     this.#log = log
-    // Connects when something is asked of it.
-    this.#kafka = kafkaOf(config, log, `${config.appId}-service`)
-    this.#metrics = new ProcessMetrics({
-      version,
-      nodeVersion: process.version,
-      inputTopic: config.inputTopic,
-      dimensions: config.dimensions.map(({ name }) => name),
-    })
-  }
-
-  async listen(): Promise<HttpServer | null> {
-    const { httpHost, httpPort, sources } = this.#config
-    if (httpPort === null) return null
-    const { openHttpServer } = await import('./http/server.ts')
-    this.#http = await openHttpServer({
-      host: httpHost,
-      port: httpPort,
-      mustHavePort: sources.httpPort.from !== 'default',
-      ...{ version, answers: this.#answers(), metrics: this.#metrics, log: this.#log },
-    })
-    return this.#http
-  }
-
-  attach(processor: Processor): void {
-    const { outputTopic, dlqTopic, insightsTopic } = this.#config
     this.#processor = processor
-    this.#followed = new FollowedTable({
-      ...{ kafka: this.#kafka, clock: systemClock, log: this.#log },
-      ...{ tableTopic: outputTopic, dlqTopic, cacheDirectory: processor.cacheDirectory },
-    })
-    this.#tasks = new GroupTasks({
-      ...{ admin: this.#kafka.admin, clock: systemClock, topology: topologyOf(this.#config) },
-      ...{ instance: processor.instanceId, status: () => processor.status() },
-    })
-    this.#metrics.attach(processor, () => this.#readiness().status === 'ok')
-    if (insightsTopic !== null) this.#publishInsights(insightsTopic, processor)
+    this.#listener = listener
+  }
+
+  get httpPort(): number | null {
+    return this.#listener?.port ?? null
+  }
+
+  async run(): Promise<void> {
+    const isWanted = this.#listener !== null || this.#config.insightsTopic !== null
+    if (isWanted) this.#surroundings = this.#open()
+    await this.#processor.run()
+  }
+
+  stop(): void {
+    this.#isStopping = true
+    this.#processor.stop()
   }
 
   async close(): Promise<void> {
-    await this.#insights?.close()
-    await this.#http?.close()
-    await this.#followed?.close()
-    await this.#kafka.close()
+    this.#isStopping = true
+    const surroundings = await this.#surroundings
+    await surroundings?.close()
+    await this.#listener?.close()
+    await this.#processor.close()
   }
 
-  #publishInsights(topic: string, processor: Processor): void {
-    const { appId, outputTopic, replicationFactor, minInsyncReplicas, insightsInterval } = this.#config
-    const answers = this.#answers()
-    this.#insights = new InsightsPublisher({
-      ...{ kafka: this.#kafka, clock: systemClock, log: this.#log, appId, topic, outputTopic },
-      ...{ replicationFactor, minInsyncReplicas, intervalMs: insightsInterval },
-      status: () => processor.status(),
-      insights: () => answers.insights(),
-      hold: () => answers.hold(),
-      published: () => this.#metrics.insights.inc(),
-    })
-    this.#insights.start()
-  }
-
-  #answers(): Answers {
-    return {
-      complete: () => this.#started(this.#followed).complete(),
-      begin: () => this.#started(this.#followed).begin(),
-      hold: () => this.#started(this.#followed).hold(),
-      tasks: () => this.#started(this.#tasks).tasks(),
-      report: async () => this.#started(this.#tasks).report(),
-      insights: async () => {
-        const { instanceId } = this.#started(this.#processor)
-        const following = await this.#started(this.#followed).complete()
-        return await insightsOf(following, { instance: instanceId, now: systemClock.now() })
-      },
-      readiness: () => this.#readiness(),
+  /** Null where they could not be opened: the counts do not depend on them. */
+  async #open(): Promise<Surroundings | null> {
+    const deadline = systemClock.monotonic() + surroundingsWithinMs
+    while (!this.#isStopping && systemClock.monotonic() < deadline) {
+      if (whyNotReady(this.#processor).length === 0) break
+      await systemClock.sleep(lookEveryMs)
     }
-  }
-
-  #readiness(): Health {
-    const processor = this.#processor
-    const reasons: string[] = []
-    if (processor === null) reasons.push('It is starting.')
-    else if (!processor.isAssigned()) reasons.push('The group has not given this instance its tasks yet.')
-    for (const { task, state } of processor?.status() ?? []) {
-      if (state !== 'running' && state !== 'standby') reasons.push(`Task ${task} is ${state}.`)
+    if (this.#isStopping) return null
+    try {
+      const { Surroundings } = await import('./surroundings.ts')
+      return await Surroundings.open(this.#config, this.#log, this.#processor, this.#listener)
+    } catch (cause) {
+      const error = coded(cause, 'open the HTTP server')
+      this.#log.error({ error }, 'HTTP server, metrics and insights are missing; the processor goes on')
+      return null
     }
-    return { status: reasons.length === 0 ? 'ok' : 'not ready', reasons }
-  }
-
-  /** The server listens before there is anything to tell. */
-  #started<T>(part: T | null): T {
-    if (part !== null) return part
-    throw new CodedError('NOT_STARTED', { operation: 'answer over HTTP' })
   }
 }

@@ -76,7 +76,7 @@ export function addStreamRoute(server: FastifyInstance, answers: Answers, metric
       const restarted = () => sender.reload()
       following.table.on('change', changed)
       following.table.on('restart', restarted)
-      request.raw.socket.once('close', () => {
+      reply.raw.once('close', () => {
         following.table.off('change', changed)
         following.table.off('restart', restarted)
         sender.end()

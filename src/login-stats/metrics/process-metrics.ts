@@ -15,13 +15,13 @@ export interface ProcessMetricsOptions {
   readonly inputTopic: string
   /** What is counted by. */
   readonly dimensions: readonly string[]
+  readonly processor: Processor
+  isReady(): boolean
 }
 
 export class ProcessMetrics {
   readonly #options: ProcessMetricsOptions
   readonly #registry = new Registry()
-  #processor: Processor | null = null
-  #isReady: () => boolean = () => false
   /** How long the HTTP server took to answer. */
   readonly requests: Histogram<'method' | 'route' | 'status'>
   /** Clients that follow the stream of events. */
@@ -58,28 +58,24 @@ export class ProcessMetrics {
     this.#registerStatus()
   }
 
-  attach(processor: Processor, isReady: () => boolean): void {
-    this.#processor = processor
-    this.#isReady = isReady
-  }
-
   get contentType(): string {
     return this.#registry.contentType
   }
 
   async text(): Promise<string> {
-    const processor = this.#processor
-    const threads = processor === null ? [] : await threadMetricsOf(processor)
-    const counts = processor === null ? [] : [await this.#countsOf(processor)]
+    const { processor } = this.#options
+    const threads = await threadMetricsOf(processor)
+    const counts = await this.#countsOf(processor)
     const own = (await this.#registry.getMetricsAsJSON()) as PlainMetrics
-    return await AggregatorRegistry.aggregate([own, ...threads, ...counts]).metrics()
+    return await AggregatorRegistry.aggregate([own, ...threads, counts]).metrics()
   }
 
   /** What the status of the tasks says, read when it is asked for. */
   #registerStatus(): void {
-    const status = () => this.#processor?.status() ?? []
+    const { processor, isReady } = this.#options
+    const status = () => processor.status()
     this.#gauge('ready', 'Whether every assigned task is running.', [], (gauge) =>
-      gauge.set(Number(this.#isReady())),
+      gauge.set(Number(isReady())),
     )
     const restarts = new Counter({
       name: `${prefix}thread_restarts_total`,
@@ -87,7 +83,7 @@ export class ProcessMetrics {
       registers: [this.#registry],
       collect: () => {
         restarts.reset()
-        restarts.inc(this.#processor?.threadRestarts() ?? 0)
+        restarts.inc(processor.threadRestarts())
       },
     })
     this.#gauge(
@@ -150,7 +146,7 @@ export class ProcessMetrics {
     })
     this.#gauge('store_size_bytes', 'Size of the store on disk.', ['task'], async (gauge) => {
       for (const { task, storeEntries } of status()) {
-        if (storeEntries !== null) gauge.set({ task }, (await this.#processor?.storeSizeInBytes(task)) ?? 0)
+        if (storeEntries !== null) gauge.set({ task }, await processor.storeSizeInBytes(task))
       }
     })
     this.#gauge(

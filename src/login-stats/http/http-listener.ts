@@ -1,0 +1,113 @@
+/**
+ * The listening part of the HTTP server, which is there before the rest: a process that starts has better things to do than to load
+ * what answers questions, but probes want an answer, and the other instances must be told where this one is.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { CodedError } from '../../errors.ts'
+import type { Log } from '../../ports/log.ts'
+import { urlHost } from './url-host.ts'
+
+export interface HttpListenerOptions {
+  readonly host: string
+  /** 0: a free one. */
+  readonly port: number
+  /** A port that is taken is a failure; else a free one is taken instead. */
+  readonly mustHavePort: boolean
+  readonly log: Log
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** For the whole request to arrive, and its head. */
+const requestTimeoutMs = 10_000
+const keepAliveMs = 30_000
+const mostConnections = 500
+
+export class HttpListener {
+  readonly #server: Server
+  #handler: Handler = answerWhileStarting
+
+  /** Throws HTTP_PORT_IN_USE, and CONFIG_INVALID for a host that is not of this machine. */
+  static async open({ host, port, mustHavePort, log }: HttpListenerOptions): Promise<HttpListener> {
+    const listener = new HttpListener()
+    try {
+      await listener.#listen(host, port)
+    } catch (error) {
+      if (mustHavePort || !(error instanceof CodedError) || error.code !== 'HTTP_PORT_IN_USE') throw error
+      log.warn({ port }, 'The default HTTP port is taken; a free one is used instead')
+      await listener.#listen(host, 0)
+    }
+    log.info({ url: `http://${urlHost(host)}:${listener.port}/` }, 'HTTP server is listening')
+    return listener
+  }
+
+  private constructor() {
+    const limits = {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveMs,
+    }
+    this.#server = createServer(limits, (request, response) => this.#handler(request, response))
+    this.#server.maxConnections = mostConnections
+  }
+
+  get server(): Server {
+    return this.#server
+  }
+
+  get port(): number {
+    const address = this.#server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  /** From now on requests are answered by `handler`. */
+  handleWith(handler: Handler): void {
+    this.#handler = handler
+  }
+
+  /** Ends all connections, whatever they wait for. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+      this.#server.closeAllConnections()
+    })
+  }
+
+  async #listen(host: string, port: number): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once('error', reject)
+        this.#server.listen({ host, port }, () => {
+          this.#server.off('error', reject)
+          resolve()
+        })
+      })
+    } catch (cause) {
+      const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+      const operation = `listen on ${urlHost(host)}:${port}`
+      if (code === 'EADDRINUSE') throw new CodedError('HTTP_PORT_IN_USE', { operation, cause })
+      const detail = `HTTP_HOST or HTTP_PORT: ${String(code ?? cause)}.`
+      throw new CodedError('CONFIG_INVALID', { operation, detail, cause })
+    }
+  }
+}
+
+/** The process turns, and that is all that can be said. */
+function answerWhileStarting(request: IncomingMessage, response: ServerResponse): void {
+  const { url } = request
+  if (url === '/') {
+    response.writeHead(503, { 'content-type': 'text/html; charset=utf-8', refresh: '1' })
+    response.end('<!doctype html><html lang="en"><title>login-stats</title><p>Starting …</p></html>')
+    return
+  }
+  const isLive = url === '/livez'
+  response.writeHead(isLive ? 200 : 503, { 'content-type': 'application/json', 'retry-after': '1' })
+  response.end(JSON.stringify(answerTo(url)))
+}
+
+function answerTo(url: string | undefined): object {
+  if (url === '/livez') return { status: 'ok', reasons: [] }
+  if (url === '/readyz') return { status: 'not ready', reasons: ['It is starting.'] }
+  const { message } = new CodedError('NOT_STARTED', { operation: 'answer over HTTP' })
+  return { error: { code: 'NOT_STARTED', message } }
+}
