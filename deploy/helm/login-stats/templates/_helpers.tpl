@@ -1,0 +1,85 @@
+{{- define "login-stats.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Room is left for "-headless" and for what Kubernetes adds. */}}
+{{- define "login-stats.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "login-stats.headless" -}}
+{{- printf "%s-headless" (include "login-stats.fullname" .) }}
+{{- end }}
+
+{{- define "login-stats.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "login-stats.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "login-stats.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "login-stats.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "login-stats.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "login-stats.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "login-stats.image" -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* The consumer group, and the topic whose lag counts. */}}
+{{- define "login-stats.group" -}}
+{{- default "login-stats" (index .Values.config "APP_ID") }}
+{{- end }}
+{{- define "login-stats.inputTopic" -}}
+{{- default "user-login" (index .Values.config "INPUT_TOPIC") }}
+{{- end }}
+
+{{/* What the schema cannot say: values that need each other. */}}
+{{- define "login-stats.check" -}}
+{{- $kafka := .Values.kafka }}
+{{- $problems := list }}
+{{- if hasPrefix "SASL" $kafka.securityProtocol }}
+{{- if or (not $kafka.sasl.mechanism) (not $kafka.sasl.username) (not $kafka.sasl.existingSecret) }}
+{{- $problems = append $problems (printf "kafka.securityProtocol=%s needs kafka.sasl.mechanism, username and existingSecret" $kafka.securityProtocol) }}
+{{- end }}
+{{- else if or $kafka.sasl.mechanism $kafka.sasl.username $kafka.sasl.existingSecret }}
+{{- $problems = append $problems (printf "kafka.sasl has no effect with kafka.securityProtocol=%s" $kafka.securityProtocol) }}
+{{- end }}
+{{- if and $kafka.tls.existingSecret (not (hasSuffix "SSL" $kafka.securityProtocol)) }}
+{{- $problems = append $problems (printf "kafka.tls has no effect with kafka.securityProtocol=%s" $kafka.securityProtocol) }}
+{{- end }}
+{{- if ne (empty $kafka.tls.certKey) (empty $kafka.tls.keyKey) }}
+{{- $problems = append $problems "kafka.tls.certKey and kafka.tls.keyKey: one needs the other" }}
+{{- end }}
+{{- if and (eq (toString (index .Values.config "ENRICHED_IP")) "hmac") (not .Values.enrichedIp.existingSecret) }}
+{{- $problems = append $problems "config.ENRICHED_IP=hmac needs enrichedIp.existingSecret" }}
+{{- end }}
+{{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
+{{- $problems = append $problems "autoscaling.minReplicas is above autoscaling.maxReplicas" }}
+{{- end }}
+{{- if $problems }}
+{{- fail (printf "\n  - %s" (join "\n  - " $problems)) }}
+{{- end }}
+{{- end }}
