@@ -1,0 +1,265 @@
+import { mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+import { loadConfig, settingList } from '../../../src/login-stats/config/index.ts'
+import { findTool, runTool, schemaDirectory } from '../../support/tools.ts'
+import { alertsPath, dashboardPath, readText, readYaml, root } from './files.ts'
+
+const chart = join(root, 'deploy/helm/login-stats')
+const valueFiles = readdirSync(join(chart, 'ci'))
+const helm = findTool('helm')
+const kubeconform = findTool('kubeconform')
+
+interface Manifest {
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly labels?: Record<string, string> }
+  // biome-ignore lint/suspicious/noExplicitAny: a manifest of any kind; what is wrong in it is seen by the comparison.
+  readonly spec?: any
+  readonly data?: Record<string, string>
+}
+
+interface Variable {
+  readonly name: string
+  readonly value?: string
+}
+
+function runHelm(...args: string[]): { exitCode: number | null; output: string; stdout: string } {
+  return runTool(helm.command ?? '', args)
+}
+
+/** The manifests of a file of values, with more of them. */
+function render(values: string, ...more: string[]): { text: string; manifests: Manifest[] } {
+  const { exitCode, stdout, output } = runHelm(
+    ...['template', 'release', chart, '--namespace', 'stats', '--kube-version', '1.34.0'],
+    ...['--values', join(chart, 'ci', values), ...more],
+  )
+  expect(exitCode, output).toBe(0)
+  const documents = parseAllDocuments(stdout)
+  for (const document of Array.isArray(documents) ? documents : []) expect(document.errors).toEqual([])
+  return { text: stdout, manifests: documents.map((document) => document.toJS()).filter((one) => one !== null) }
+}
+
+function one(manifests: readonly Manifest[], kind: string, name?: string): Manifest {
+  const found = manifests.filter((manifest) => manifest.kind === kind && (name ?? manifest.metadata.name) === manifest.metadata.name)
+  expect(found, kind).toHaveLength(1)
+  return found[0]!
+}
+
+function containerOf(manifests: readonly Manifest[]) {
+  return one(manifests, 'StatefulSet').spec.template.spec.containers[0]
+}
+
+describe('the chart', () => {
+  test('has the version of the package as that of the application', () => {
+    const { appVersion } = readYaml('deploy/helm/login-stats/Chart.yaml') as { appVersion: string }
+    expect(appVersion).toBe(JSON.parse(readText('package.json')).version)
+  })
+
+  test('has the alerts and the dashboard, and no copies of them', () => {
+    expect(realpathSync(join(chart, 'files/alerts.yml'))).toBe(realpathSync(join(root, alertsPath)))
+    expect(realpathSync(join(chart, 'files/dashboard.json'))).toBe(realpathSync(join(root, dashboardPath)))
+  })
+
+  test('lets every setting be set, by a value of its own or in `config`', () => {
+    const schema = JSON.parse(readText('deploy/helm/login-stats/values.schema.json'))
+    const inConfig = Object.keys(schema.properties.config.properties)
+    const statefulSet = readText('deploy/helm/login-stats/templates/statefulset.yaml')
+    const own = [...statefulSet.matchAll(/- name: ([A-Z][A-Z_]+)$/gm)].map(([, name = '']) => name.replace(/_FILE$/, ''))
+    for (const { variable } of settingList) expect([...inConfig, ...own], variable).toContain(variable)
+    // What the chart sets by itself must not be set a second time.
+    expect(inConfig.filter((name) => own.includes(name))).toEqual([])
+  })
+})
+
+describe(`the chart, rendered by helm${helm.reason}`, () => {
+  const it = test.skipIf(helm.command === null)
+
+  it.each(valueFiles)('%s: lint finds nothing', (values) => {
+    const { exitCode, output } = runHelm('lint', '--strict', chart, '--values', join(chart, 'ci', values))
+    expect(exitCode, output).toBe(0)
+  })
+
+  it.each(valueFiles)('%s: the program takes the settings that the pod gets', (values) => {
+    const secrets = mkdtempSync(join(tmpdir(), 'login-stats-chart-'))
+    try {
+      const file = join(secrets, 'secret')
+      writeFileSync(file, 'a secret')
+      const { manifests } = render(values)
+      const variables: Variable[] = containerOf(manifests).env
+      const environment = Object.fromEntries(
+        variables.map(({ name, value }) => [name, name.endsWith('_FILE') ? file : value]),
+      )
+      const config = loadConfig(environment)
+      expect(config.stateDir).toBe('/state')
+      expect(config.leaveGroupOnStop).toBe(values === 'hpa-values.yaml')
+      expect(config.sessionTimeoutMs).toBe(60_000)
+    } finally {
+      rmSync(secrets, { recursive: true })
+    }
+  })
+
+  it.each(valueFiles)('%s: the pod runs without rights, and writes to its volume alone', (values) => {
+    const { manifests } = render(values)
+    const { spec } = one(manifests, 'StatefulSet').spec.template
+    expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 65532, fsGroup: 65532 })
+    expect(spec.automountServiceAccountToken).toBe(false)
+    // Else a Service of this name would put LOGIN_STATS_* into the environment, at which the program refuses to start.
+    expect(spec.enableServiceLinks).toBe(false)
+    const [container] = spec.containers
+    expect(container.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    })
+    const writable = container.volumeMounts.filter(({ readOnly }: { readOnly?: boolean }) => readOnly !== true)
+    expect(writable).toEqual([{ name: 'state', mountPath: '/state' }])
+  })
+
+  it.each(valueFiles)('%s: services, budget, network and pods mean the same pods', (values) => {
+    const { manifests } = render(values)
+    const { selector, template, serviceName } = one(manifests, 'StatefulSet').spec
+    const { labels } = template.metadata
+    const selectors = manifests.flatMap(({ kind, spec }) => {
+      if (kind === 'Service') return [spec.selector]
+      if (kind === 'PodDisruptionBudget') return [spec.selector.matchLabels]
+      return kind === 'NetworkPolicy' ? [spec.podSelector.matchLabels] : []
+    })
+    expect(selectors.length).toBeGreaterThan(1)
+    for (const each of [...selectors, selector.matchLabels]) expect(labels).toMatchObject(each)
+    expect(one(manifests, 'Service', serviceName).spec.clusterIP).toBe('None')
+  })
+
+  it('an instance is asked for by a name that stays its own', () => {
+    const { manifests } = render('minimal-values.yaml')
+    const variables: Variable[] = containerOf(manifests).env
+    expect(variables.find(({ name }) => name === 'HTTP_ADVERTISED_URL')?.value).toBe(
+      'http://$(POD_NAME).release-login-stats-headless.stats.svc:8080',
+    )
+    // A variable can only name one that stands before it.
+    const names = variables.map(({ name }) => name)
+    expect(names.indexOf('POD_NAME')).toBeLessThan(names.indexOf('HTTP_ADVERTISED_URL'))
+  })
+
+  it('secrets reach the pod as files, and stand in no manifest', () => {
+    const { text, manifests } = render('secured-values.yaml')
+    const variables: Variable[] = containerOf(manifests).env
+    const secret = settingList.filter((setting) => setting.secret).map(({ variable }) => variable)
+    expect(secret.length).toBeGreaterThan(1)
+    for (const variable of secret) expect(variables.map(({ name }) => name)).not.toContain(variable)
+    expect(manifests.map(({ kind }) => kind)).not.toContain('Secret')
+    expect(text).toContain('defaultMode: 288')
+  })
+
+  it('a large number stays one', () => {
+    const variables: Variable[] = containerOf(render('secured-values.yaml').manifests).env
+    expect(variables.find(({ name }) => name === 'MAX_STALL_MS')?.value).toBe('1000000')
+  })
+
+  it('alerts and dashboard are those of deploy/, with links to where the repository is', () => {
+    const { manifests } = render('secured-values.yaml')
+    const rules = one(manifests, 'PrometheusRule').spec
+    const base = 'https://git.example/login-stats/blob/main/docs/'
+    const expected = parse(readText(alertsPath).replaceAll('runbook_url: docs/', `runbook_url: ${base}`))
+    expect(rules).toEqual(expected)
+    const dashboard = one(manifests, 'ConfigMap').data?.['login-stats.json'] ?? ''
+    expect(JSON.parse(dashboard)).toEqual(JSON.parse(readText(dashboardPath)))
+    const { spec } = one(manifests, 'ServiceMonitor')
+    const scraped = manifests.filter(
+      ({ kind, metadata }) =>
+        kind === 'Service' &&
+        Object.entries(spec.selector.matchLabels).every(([name, value]) => metadata.labels?.[name] === value),
+    )
+    expect(scraped.map(({ metadata }) => metadata.name)).toEqual(['release-login-stats-headless'])
+  })
+
+  it.each(['keda-values.yaml', 'hpa-values.yaml'])('%s: the number of instances is left to who scales', (values) => {
+    const { manifests } = render(values)
+    const { metadata, spec } = one(manifests, 'StatefulSet')
+    expect(spec).not.toHaveProperty('replicas')
+    const scaler = manifests.find(({ kind }) => kind === 'ScaledObject' || kind === 'HorizontalPodAutoscaler')
+    expect(scaler?.spec.scaleTargetRef).toMatchObject({ kind: 'StatefulSet', name: metadata.name })
+  })
+
+  it('KEDA looks at the lag of the group and the topic that are configured', () => {
+    const { manifests } = render('keda-values.yaml', '--set', 'config.APP_ID=other,config.INPUT_TOPIC=logins')
+    expect(one(manifests, 'ScaledObject').spec.triggers[0].metadata).toMatchObject({
+      consumerGroup: 'other',
+      topic: 'logins',
+      lagThreshold: '100000',
+    })
+  })
+
+  it.each([
+    ['no brokers', ['kafka.brokers='], 'brokers'],
+    ['brokers with a protocol', ['kafka.brokers=http://kafka:9092'], 'brokers'],
+    ['a setting that does not exist', ['config.COMIT_INTERVAL_MS=50'], 'COMIT_INTERVAL_MS'],
+    ['a setting that the chart sets itself', ['config.STATE_DIR=/tmp'], 'STATE_DIR'],
+    ['a secret among the settings', ['config.KAFKA_SASL_PASSWORD=x'], 'KAFKA_SASL_PASSWORD'],
+    ['a value that does not exist', ['replica=3'], 'replica'],
+    ['another protocol', ['kafka.securityProtocol=TLS'], 'securityProtocol'],
+    ['a volume that several nodes share', ['persistence.accessModes={ReadWriteMany}'], 'accessModes'],
+    ['a session that brokers do not allow', ['restarts.sessionTimeoutMs=1000'], 'sessionTimeoutMs'],
+    ['SASL without a password', ['kafka.securityProtocol=SASL_SSL'], 'kafka.sasl.mechanism'],
+    ['SASL that would not be used', ['kafka.sasl.existingSecret=x'], 'kafka.sasl has no effect'],
+    ['TLS files that would not be used', ['kafka.tls.existingSecret=x'], 'kafka.tls has no effect'],
+    ['a certificate without its key', ['kafka.securityProtocol=SSL,kafka.tls.existingSecret=x,kafka.tls.certKey=a'], 'one needs the other'],
+    ['addresses hashed without a key', ['config.ENRICHED_IP=hmac'], 'enrichedIp.existingSecret'],
+    ['fewer at most than at least', ['autoscaling.minReplicas=9'], 'minReplicas'],
+  ])('refuses %s', (_what, sets, message) => {
+    const { exitCode, output } = runHelm(
+      ...['template', 'release', chart, '--values', join(chart, 'ci/minimal-values.yaml')],
+      ...sets.flatMap((set) => ['--set', set]),
+    )
+    expect(exitCode).not.toBe(0)
+    expect(output).toContain(message)
+  })
+
+  it('refuses to be installed without brokers', () => {
+    const { exitCode, output } = runHelm('template', 'release', chart)
+    expect(exitCode).not.toBe(0)
+    expect(output).toContain('brokers')
+  })
+})
+
+const schemas = schemaDirectory()
+const validating = helm.command !== null && kubeconform.command !== null && hasFiles(schemas)
+const reason = validating ? '' : `${helm.reason || kubeconform.reason || ' (skipped: no schemas; npm run tools gets them)'}`
+
+describe(`the manifests, by the schemas of Kubernetes and its operators${reason}`, () => {
+  const it = test.skipIf(!validating)
+  const validate = (manifests: string) =>
+    runTool(
+      kubeconform.command ?? '',
+      ['-strict', '-summary', '-schema-location', join(schemas, '{{.ResourceKind}}{{.KindSuffix}}.json')],
+      manifests,
+    )
+
+  it.each(valueFiles)('%s: all of them are valid', (values) => {
+    const { text, manifests } = render(values)
+    const { exitCode, output } = validate(text)
+    expect(exitCode, output).toBe(0)
+    expect(output).toContain(`Valid: ${manifests.length}, Invalid: 0, Errors: 0, Skipped: 0`)
+  })
+
+  it.each([
+    ['a mistyped field', 'terminationGracePeriodSeconds', 'terminationGraceSeconds'],
+    ['a text where a number must be', 'replicas: 2', 'replicas: two'],
+    ['a field of a resource of an operator', 'runbook_url:', 'runbook_url: {}\n          x:'],
+  ])('%s would be found', (_what, right, wrong) => {
+    const { text } = render('secured-values.yaml', '--set', 'replicas=2')
+    expect(text).toContain(right)
+    expect(validate(text.replace(right, wrong)).exitCode).not.toBe(0)
+  })
+})
+
+function hasFiles(directory: string): boolean {
+  try {
+    return readdirSync(directory).length > 0
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return false
+  }
+}
+
