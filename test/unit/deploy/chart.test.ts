@@ -37,7 +37,7 @@ function render(values: string, ...more: string[]): { text: string; manifests: M
   )
   expect(exitCode, output).toBe(0)
   const documents = parseAllDocuments(stdout)
-  for (const document of Array.isArray(documents) ? documents : []) expect(document.errors).toEqual([])
+  for (const { errors } of documents) expect(errors).toEqual([])
   return { text: stdout, manifests: documents.map((document) => document.toJS()).filter((one) => one !== null) }
 }
 
@@ -246,7 +246,7 @@ describe(`the manifests, by the schemas of Kubernetes and its operators${reason}
   it.each([
     ['a mistyped field', 'terminationGracePeriodSeconds', 'terminationGraceSeconds'],
     ['a text where a number must be', 'replicas: 2', 'replicas: two'],
-    ['a field of a resource of an operator', 'runbook_url:', 'runbook_url: {}\n          x:'],
+    ['a field of a resource of an operator', 'runbook_url:', 'runbook_url: {}\n            x:'],
   ])('%s would be found', (_what, right, wrong) => {
     const { text } = render('secured-values.yaml', '--set', 'replicas=2')
     expect(text).toContain(right)

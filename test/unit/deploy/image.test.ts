@@ -55,7 +55,7 @@ describe('the image', () => {
   test('has every package that the program imports', () => {
     const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(readText('package.json'))
     const imported = globSync('src/**/*.ts', { cwd: root }).flatMap((file) =>
-      [...readFileSync(join(root, file), 'utf8').matchAll(/^(?:import|export) (?!type\b).*?from '([^'.][^']*)'/gms)].map(
+      [...readFileSync(join(root, file), 'utf8').matchAll(/^(?:import|export) (?!type\b)[^'";]*from '([^'.][^']*)'/gm)].map(
         ([, name = '']) => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/'),
       ),
     )

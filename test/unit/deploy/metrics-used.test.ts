@@ -50,7 +50,7 @@ describe('the metrics of dashboard and alerts', () => {
     for (const label of grouping) expect([...known]).toContain(label)
   })
 
-  test.each(expressions)('%s: counters are looked at as rates, gauges are not', (_where, expression) => {
+  test.each(expressions)('%s: rates are taken of what only grows', (_where, expression) => {
     // `rate` of a gauge that only grows and starts anew with its process is right too: the counts of older dashboards are such.
     const grows = ['device_type_count', 'locale_count', 'total_count']
     for (const [, called = '', metric = ''] of expression.matchAll(

@@ -44,7 +44,7 @@ describe('docs/OPERATIONS.md', () => {
   test('names only settings and metrics that exist', () => {
     const words = [...page.matchAll(/`([a-z_A-Z]+)(?:=[^`]*)?`/g)].map(([, word = '']) => word)
     const settings = settingList.flatMap(({ variable, secret }) => [variable, ...(secret ? [`${variable}_FILE`] : [])])
-    const ofOthers = ['PROCESSOR_PORTS', 'INSIGHTS_INTERVAL', 'INSIGHTS_TOPIC']
+    const ofOthers = ['PROCESSOR_PORTS', 'INSIGHTS_INTERVAL', 'INSIGHTS_TOPIC', 'ENRICHED_IP', 'ENRICHED_IP_KEY_FILE']
     for (const word of words.filter((one) => /^[A-Z]+_[A-Z_]+$/.test(one)))
       expect([...settings, ...ofOthers], word).toContain(word)
     for (const word of words.filter((one) => one.startsWith('login_stats_')))
