@@ -12,7 +12,7 @@ RUN npm run build && npm prune --omit=dev && mkdir /state
 # Its user is `nonroot`, 65532.
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
 # As bin/login-stats has it. HTTP_HOST: inside of a container the loopback is of no use to others.
-ENV NODE_ENV=production STATE_DIR=/state HTTP_HOST=0.0.0.0 MALLOC_ARENA_MAX=2 \
+ENV NODE_ENV=production STATE_DIR=/state HTTP_HOST=0.0.0.0 HTTP_PORT=8080 MALLOC_ARENA_MAX=2 \
     NODE_OPTIONS="--max-semi-space-size=8 --disable-warning=TimeoutNegativeWarning"
 WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules

@@ -85,7 +85,7 @@ describe(`the chart, rendered by helm${helm.reason}`, () => {
     const secrets = mkdtempSync(join(tmpdir(), 'login-stats-chart-'))
     try {
       const file = join(secrets, 'secret')
-      writeFileSync(file, 'a secret')
+      writeFileSync(file, 'a secret of more than sixteen characters')
       const { manifests } = render(values)
       const variables: Variable[] = containerOf(manifests).env
       const environment = Object.fromEntries(
