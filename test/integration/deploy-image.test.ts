@@ -46,7 +46,8 @@ beforeAll(() => {
     cpSync(join(root, path), join(app, path), {
       recursive: true,
       // What is nested in a package may be for development alone; it has an entry of its own.
-      filter: (source) => source === join(root, path) || !source.slice(join(root, path).length).includes('node_modules'),
+      filter: (source) =>
+        source === join(root, path) || !source.slice(join(root, path).length).includes('node_modules'),
     })
   const launcher = readFileSync(join(root, 'deploy/image/login-stats'), 'utf8')
   writeFileSync(join(image, 'login-stats'), launcher.replace('/app/', `${app}/`))
@@ -108,7 +109,11 @@ async function ended(child: ChildProcess): Promise<{ exitCode: number | null; ou
 }
 
 test('the environment of the image is that of a container', () => {
-  expect(imageEnvironment()).toMatchObject({ NODE_ENV: 'production', STATE_DIR: '/state', HTTP_HOST: '0.0.0.0' })
+  expect(imageEnvironment()).toMatchObject({
+    NODE_ENV: 'production',
+    STATE_DIR: '/state',
+    HTTP_HOST: '0.0.0.0',
+  })
 })
 
 test('the emitted program runs without what is for development', async () => {

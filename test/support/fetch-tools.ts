@@ -11,7 +11,14 @@ import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
 import { runCommand } from '../../src/local-kafka/command.ts'
 import { schemasOfApi, schemasOfResource } from './kubernetes-schemas.ts'
-import { cachedTool, findTool, schemaDirectory, schemaVersions, type ToolName, toolVersions } from './tools.ts'
+import {
+  cachedTool,
+  findTool,
+  schemaDirectory,
+  schemaVersions,
+  type ToolName,
+  toolVersions,
+} from './tools.ts'
 
 /** For everything together. */
 const timeLimitMs = 300_000
@@ -41,7 +48,8 @@ async function buildWithGo(scratch: string, name: ToolName, module: string): Pro
 
 const makers: Readonly<Record<ToolName, (scratch: string) => Promise<string>>> = {
   promtool: fetchPromtool,
-  kubeconform: (scratch) => buildWithGo(scratch, 'kubeconform', 'github.com/yannh/kubeconform/cmd/kubeconform'),
+  kubeconform: (scratch) =>
+    buildWithGo(scratch, 'kubeconform', 'github.com/yannh/kubeconform/cmd/kubeconform'),
   helm: (scratch) => buildWithGo(scratch, 'helm', 'helm.sh/helm/v3/cmd/helm'),
 }
 
@@ -60,9 +68,7 @@ async function fetchSchemas(scratch: string): Promise<string> {
   }
   const api = await goModule(`k8s.io/kubernetes@v${kubernetes}`)
   await write(schemasOfApi(JSON.parse(await readFile(join(api, 'api/openapi-spec/swagger.json'), 'utf8'))))
-  const operator = await goModule(
-    `github.com/prometheus-operator/prometheus-operator@v${prometheusOperator}`,
-  )
+  const operator = await goModule(`github.com/prometheus-operator/prometheus-operator@v${prometheusOperator}`)
   const scaler = await goModule(`github.com/kedacore/keda/v2@v${keda}`)
   for (const file of [
     join(operator, 'example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml'),

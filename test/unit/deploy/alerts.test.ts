@@ -30,12 +30,15 @@ describe('alerts', () => {
     expect(headings.filter((heading) => anchor(heading) === anchor(alert))).toEqual([alert])
   })
 
-  test.each(alerts)('$alert: its paragraph tells meaning, what to look at and what to do', ({ alert, labels }) => {
-    const [, section = ''] = page.split(new RegExp(`^#+ ${alert}$`, 'm'))
-    const [text = ''] = section.split(/^#/m)
-    expect(text).toContain(`*${labels.severity}*`)
-    for (const part of ['**Means:**', '**Look at:**', '**Do:**']) expect(text).toContain(part)
-  })
+  test.each(alerts)(
+    '$alert: its paragraph tells meaning, what to look at and what to do',
+    ({ alert, labels }) => {
+      const [, section = ''] = page.split(new RegExp(`^#+ ${alert}$`, 'm'))
+      const [text = ''] = section.split(/^#/m)
+      expect(text).toContain(`*${labels.severity}*`)
+      for (const part of ['**Means:**', '**Look at:**', '**Do:**']) expect(text).toContain(part)
+    },
+  )
 
   test('docs/OPERATIONS.md has no paragraph about an alert that does not exist', () => {
     const told = headings.filter((heading) => heading.startsWith('LoginStats'))

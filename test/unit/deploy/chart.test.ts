@@ -38,11 +38,16 @@ function render(values: string, ...more: string[]): { text: string; manifests: M
   expect(exitCode, output).toBe(0)
   const documents = parseAllDocuments(stdout)
   for (const { errors } of documents) expect(errors).toEqual([])
-  return { text: stdout, manifests: documents.map((document) => document.toJS()).filter((one) => one !== null) }
+  return {
+    text: stdout,
+    manifests: documents.map((document) => document.toJS()).filter((one) => one !== null),
+  }
 }
 
 function one(manifests: readonly Manifest[], kind: string, name?: string): Manifest {
-  const found = manifests.filter((manifest) => manifest.kind === kind && (name ?? manifest.metadata.name) === manifest.metadata.name)
+  const found = manifests.filter(
+    (manifest) => manifest.kind === kind && (name ?? manifest.metadata.name) === manifest.metadata.name,
+  )
   expect(found, kind).toHaveLength(1)
   return found[0]!
 }
@@ -66,7 +71,9 @@ describe('the chart', () => {
     const schema = JSON.parse(readText('deploy/helm/login-stats/values.schema.json'))
     const inConfig = Object.keys(schema.properties.config.properties)
     const statefulSet = readText('deploy/helm/login-stats/templates/statefulset.yaml')
-    const own = [...statefulSet.matchAll(/- name: ([A-Z][A-Z_]+)$/gm)].map(([, name = '']) => name.replace(/_FILE$/, ''))
+    const own = [...statefulSet.matchAll(/- name: ([A-Z][A-Z_]+)$/gm)].map(([, name = '']) =>
+      name.replace(/_FILE$/, ''),
+    )
     for (const { variable } of settingList) expect([...inConfig, ...own], variable).toContain(variable)
     // What the chart sets by itself must not be set a second time.
     expect(inConfig.filter((name) => own.includes(name))).toEqual([])
@@ -113,7 +120,9 @@ describe(`the chart, rendered by helm${helm.reason}`, () => {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     })
-    const writable = container.volumeMounts.filter(({ readOnly }: { readOnly?: boolean }) => readOnly !== true)
+    const writable = container.volumeMounts.filter(
+      ({ readOnly }: { readOnly?: boolean }) => readOnly !== true,
+    )
     expect(writable).toEqual([{ name: 'state', mountPath: '/state' }])
   })
 
@@ -174,13 +183,18 @@ describe(`the chart, rendered by helm${helm.reason}`, () => {
     expect(scraped.map(({ metadata }) => metadata.name)).toEqual(['release-login-stats-headless'])
   })
 
-  it.each(['keda-values.yaml', 'hpa-values.yaml'])('%s: the number of instances is left to who scales', (values) => {
-    const { manifests } = render(values)
-    const { metadata, spec } = one(manifests, 'StatefulSet')
-    expect(spec).not.toHaveProperty('replicas')
-    const scaler = manifests.find(({ kind }) => kind === 'ScaledObject' || kind === 'HorizontalPodAutoscaler')
-    expect(scaler?.spec.scaleTargetRef).toMatchObject({ kind: 'StatefulSet', name: metadata.name })
-  })
+  it.each(['keda-values.yaml', 'hpa-values.yaml'])(
+    '%s: the number of instances is left to who scales',
+    (values) => {
+      const { manifests } = render(values)
+      const { metadata, spec } = one(manifests, 'StatefulSet')
+      expect(spec).not.toHaveProperty('replicas')
+      const scaler = manifests.find(
+        ({ kind }) => kind === 'ScaledObject' || kind === 'HorizontalPodAutoscaler',
+      )
+      expect(scaler?.spec.scaleTargetRef).toMatchObject({ kind: 'StatefulSet', name: metadata.name })
+    },
+  )
 
   it('KEDA looks at the lag of the group and the topic that are configured', () => {
     const { manifests } = render('keda-values.yaml', '--set', 'config.APP_ID=other,config.INPUT_TOPIC=logins')
@@ -204,7 +218,11 @@ describe(`the chart, rendered by helm${helm.reason}`, () => {
     ['SASL without a password', ['kafka.securityProtocol=SASL_SSL'], 'kafka.sasl.mechanism'],
     ['SASL that would not be used', ['kafka.sasl.existingSecret=x'], 'kafka.sasl has no effect'],
     ['TLS files that would not be used', ['kafka.tls.existingSecret=x'], 'kafka.tls has no effect'],
-    ['a certificate without its key', ['kafka.securityProtocol=SSL,kafka.tls.existingSecret=x,kafka.tls.certKey=a'], 'one needs the other'],
+    [
+      'a certificate without its key',
+      ['kafka.securityProtocol=SSL,kafka.tls.existingSecret=x,kafka.tls.certKey=a'],
+      'one needs the other',
+    ],
     ['addresses hashed without a key', ['config.ENRICHED_IP=hmac'], 'enrichedIp.existingSecret'],
     ['fewer at most than at least', ['autoscaling.minReplicas=9'], 'minReplicas'],
   ])('refuses %s', (_what, sets, message) => {
@@ -225,7 +243,9 @@ describe(`the chart, rendered by helm${helm.reason}`, () => {
 
 const schemas = schemaDirectory()
 const validating = helm.command !== null && kubeconform.command !== null && hasFiles(schemas)
-const reason = validating ? '' : `${helm.reason || kubeconform.reason || ' (skipped: no schemas; npm run tools gets them)'}`
+const reason = validating
+  ? ''
+  : `${helm.reason || kubeconform.reason || ' (skipped: no schemas; npm run tools gets them)'}`
 
 describe(`the manifests, by the schemas of Kubernetes and its operators${reason}`, () => {
   const it = test.skipIf(!validating)
@@ -262,4 +282,3 @@ function hasFiles(directory: string): boolean {
     return false
   }
 }
-

@@ -74,16 +74,19 @@ describe('compose.yaml', () => {
     expect(services.processor?.ports).toEqual([`127.0.0.1:${'$'}{PROCESSOR_PORTS:-8080}:8080`])
   })
 
-  test.each(entries)('%s: what is mounted from here exists, volumes are declared', (_name, { volumes = [] }) => {
-    for (const volume of volumes) {
-      const [source = '', , mode] = volume.split(':')
-      if (!source.startsWith('.')) expect(compose.volumes).toHaveProperty([source])
-      else {
-        expect(existsSync(join(root, source)), source).toBe(true)
-        expect(mode).toBe('ro')
+  test.each(entries)(
+    '%s: what is mounted from here exists, volumes are declared',
+    (_name, { volumes = [] }) => {
+      for (const volume of volumes) {
+        const [source = '', , mode] = volume.split(':')
+        if (!source.startsWith('.')) expect(compose.volumes).toHaveProperty([source])
+        else {
+          expect(existsSync(join(root, source)), source).toBe(true)
+          expect(mode).toBe('ro')
+        }
       }
-    }
-  })
+    },
+  )
 
   test.each(entries.filter(([, { image }]) => image !== 'login-stats'))(
     '%s: its image is pinned to a version, where its publisher has versions',
@@ -104,13 +107,15 @@ describe('compose.yaml', () => {
 
   test('only the processor is asked for its health', () => {
     for (const [name, { image, healthcheck }] of entries)
-      if (image === 'login-stats')
-        expect(healthcheck?.disable ?? false, name).toBe(name !== 'processor')
+      if (image === 'login-stats') expect(healthcheck?.disable ?? false, name).toBe(name !== 'processor')
   })
 
   test('Prometheus reads the metrics of every processor', () => {
     const { scrape_configs } = readYaml('deploy/prometheus/prometheus.yml') as {
-      scrape_configs: { job_name: string; dns_sd_configs: { names: string[]; type: string; port: number }[] }[]
+      scrape_configs: {
+        job_name: string
+        dns_sd_configs: { names: string[]; type: string; port: number }[]
+      }[]
     }
     expect(scrape_configs).toHaveLength(1)
     expect(scrape_configs[0]?.job_name).toBe('login-stats')

@@ -8,17 +8,20 @@ describe('the dashboard', () => {
   test('is for any Prometheus: a variable says which', () => {
     expect(dashboard.templating.list.find(({ type }) => type === 'datasource')?.name).toBe('datasource')
     for (const { datasource, targets = [] } of drawn) {
-      expect(datasource).toEqual({ type: 'prometheus', uid: '${datasource}' })
+      expect(datasource).toEqual({ type: 'prometheus', uid: `\${datasource}` })
       for (const target of targets) expect(target.datasource).toEqual(datasource)
     }
   })
 
-  test.each(drawn)('$title has a description, a unit and a query', ({ description = '', fieldConfig, targets = [] }) => {
-    expect(description).toMatch(/\.$/)
-    expect(fieldConfig?.defaults.unit ?? '').not.toBe('')
-    expect(targets.length).toBeGreaterThan(0)
-    for (const { expr } of targets) expect(expr).toContain('job="$job"')
-  })
+  test.each(drawn)(
+    '$title has a description, a unit and a query',
+    ({ description = '', fieldConfig, targets = [] }) => {
+      expect(description).toMatch(/\.$/)
+      expect(fieldConfig?.defaults.unit ?? '').not.toBe('')
+      expect(targets.length).toBeGreaterThan(0)
+      for (const { expr } of targets) expect(expr).toContain('job="$job"')
+    },
+  )
 
   test('panels have titles and ids of their own, and do not cover each other', () => {
     const { panels } = dashboard

@@ -55,8 +55,15 @@ describe('the image', () => {
   test('has every package that the program imports', () => {
     const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(readText('package.json'))
     const imported = globSync('src/**/*.ts', { cwd: root }).flatMap((file) =>
-      [...readFileSync(join(root, file), 'utf8').matchAll(/^(?:import|export) (?!type\b)[^'";]*from '([^'.][^']*)'/gm)].map(
-        ([, name = '']) => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/'),
+      [
+        ...readFileSync(join(root, file), 'utf8').matchAll(
+          /^(?:import|export) (?!type\b)[^'";]*from '([^'.][^']*)'/gm,
+        ),
+      ].map(([, name = '']) =>
+        name
+          .split('/')
+          .slice(0, name.startsWith('@') ? 2 : 1)
+          .join('/'),
       ),
     )
     const missing = new Set(imported.filter((name) => !isBuiltin(name) && !(name in dependencies)))

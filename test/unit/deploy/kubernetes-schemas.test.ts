@@ -6,7 +6,9 @@ const kind = (group: string, version: string, name: string) => ({ group, version
 test('files are called as kubeconform asks for them', () => {
   expect(schemaFileName(kind('', 'v1', 'Service'))).toBe('service-v1.json')
   expect(schemaFileName(kind('apps', 'v1', 'StatefulSet'))).toBe('statefulset-apps-v1.json')
-  expect(schemaFileName(kind('networking.k8s.io', 'v1', 'NetworkPolicy'))).toBe('networkpolicy-networking-v1.json')
+  expect(schemaFileName(kind('networking.k8s.io', 'v1', 'NetworkPolicy'))).toBe(
+    'networkpolicy-networking-v1.json',
+  )
 })
 
 test('a kind gets a strict schema with what it refers to, and no more', () => {
@@ -17,7 +19,10 @@ test('a kind gets a strict schema with what it refers to, and no more', () => {
         'x-kubernetes-group-version-kind': [kind('g', 'v1', 'A')],
         properties: { b: { $ref: '#/definitions/B' }, free: { type: 'object' } },
       },
-      B: { type: 'object', properties: { size: { $ref: '#/definitions/Q' }, again: { $ref: '#/definitions/B' } } },
+      B: {
+        type: 'object',
+        properties: { size: { $ref: '#/definitions/Q' }, again: { $ref: '#/definitions/B' } },
+      },
       Q: { type: 'string', description: 'Quantity is a fixed-point number' },
       Other: { type: 'object', properties: {} },
     },
@@ -42,7 +47,9 @@ test('a field that is called `properties` is no schema of an object', () => {
           schema: {
             openAPIV3Schema: {
               type: 'object',
-              properties: { properties: { type: 'array', items: { type: 'object', additionalProperties: {} } } },
+              properties: {
+                properties: { type: 'array', items: { type: 'object', additionalProperties: {} } },
+              },
             },
           },
         },

@@ -79,7 +79,12 @@ describe('what an expression uses', () => {
     ['sum by (job) (rate(a_total{outcome="x"}[2m])) > 1e3', ['a_total'], ['outcome'], ['job']],
     ['(a unless a offset 1h) or increase(b[1h]) > 0', ['a', 'a', 'b'], [], []],
     ['deriv(sum by (job) (a)[15m:1m]) > 0 and on (job) group_left () b', ['a', 'b'], [], ['job', 'job']],
-    ['histogram_quantile(0.99, sum by (le) (rate(h_bucket{x=~"$y"}[$__rate_interval])))', ['h_bucket'], ['x'], ['le']],
+    [
+      'histogram_quantile(0.99, sum by (le) (rate(h_bucket{x=~"$y"}[$__rate_interval])))',
+      ['h_bucket'],
+      ['x'],
+      ['le'],
+    ],
     ['a{b="c and d{e}"}', ['a'], ['b'], []],
   ])('%s', (expression, metricNames, labels, grouping) => {
     const used = usedBy(expression)

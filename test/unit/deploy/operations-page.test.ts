@@ -34,7 +34,12 @@ describe('docs/OPERATIONS.md', () => {
     const [, section = ''] = page.split(/^## When it stops$/m)
     const [text = ''] = section.split(/^## /m)
     // Of the command line and of tests and demo, not of the processor.
-    const notOfTheProcessor = ['GROUP_ACTIVE', 'LOCAL_KAFKA_UNAVAILABLE', 'KAFKAJS_CHANGED', 'TOPOLOGY_INVALID']
+    const notOfTheProcessor = [
+      'GROUP_ACTIVE',
+      'LOCAL_KAFKA_UNAVAILABLE',
+      'KAFKAJS_CHANGED',
+      'TOPOLOGY_INVALID',
+    ]
     const stopping = Object.entries(errorTable)
       .filter(([code, { behaviour }]) => behaviour === 'stop' && !notOfTheProcessor.includes(code))
       .map(([code]) => code)
@@ -43,8 +48,17 @@ describe('docs/OPERATIONS.md', () => {
 
   test('names only settings and metrics that exist', () => {
     const words = [...page.matchAll(/`([a-z_A-Z]+)(?:=[^`]*)?`/g)].map(([, word = '']) => word)
-    const settings = settingList.flatMap(({ variable, secret }) => [variable, ...(secret ? [`${variable}_FILE`] : [])])
-    const ofOthers = ['PROCESSOR_PORTS', 'INSIGHTS_INTERVAL', 'INSIGHTS_TOPIC', 'ENRICHED_IP', 'ENRICHED_IP_KEY_FILE']
+    const settings = settingList.flatMap(({ variable, secret }) => [
+      variable,
+      ...(secret ? [`${variable}_FILE`] : []),
+    ])
+    const ofOthers = [
+      'PROCESSOR_PORTS',
+      'INSIGHTS_INTERVAL',
+      'INSIGHTS_TOPIC',
+      'ENRICHED_IP',
+      'ENRICHED_IP_KEY_FILE',
+    ]
     for (const word of words.filter((one) => /^[A-Z]+_[A-Z_]+$/.test(one)))
       expect([...settings, ...ofOthers], word).toContain(word)
     for (const word of words.filter((one) => one.startsWith('login_stats_')))

@@ -15,7 +15,19 @@ export interface Used {
   readonly grouping: readonly string[]
 }
 
-const keywords = new Set(['and', 'or', 'unless', 'offset', 'bool', 'inf', 'nan', 'on', 'ignoring', 'by', 'without'])
+const keywords = new Set([
+  'and',
+  'or',
+  'unless',
+  'offset',
+  'bool',
+  'inf',
+  'nan',
+  'on',
+  'ignoring',
+  'by',
+  'without',
+])
 const grouped = /\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)/g
 const word = /[a-zA-Z_:][a-zA-Z0-9_:]*/y
 
