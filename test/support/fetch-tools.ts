@@ -5,6 +5,7 @@
  *
  *   npm run tools
  */
+import { existsSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -102,10 +103,20 @@ async function fetchInto(
   }
 }
 
-for (const name of Object.keys(makers) as ToolName[]) {
+async function getTool(name: ToolName): Promise<void> {
   const { command } = findTool(name)
   if (command === null) await fetchInto(cachedTool(name), name, makers[name])
   else console.log(`${name}: ${command}`)
 }
-if (await readdir(schemaDirectory()).catch(() => null)) console.log(`schemas: ${schemaDirectory()}`)
-else await fetchInto(schemaDirectory(), 'schemas', fetchSchemas)
+
+async function getSchemas(): Promise<void> {
+  const directory = schemaDirectory()
+  if (existsSync(directory)) console.log(`schemas: ${directory}`)
+  else await fetchInto(directory, 'schemas', fetchSchemas)
+}
+
+// What takes longest comes last but one: kubeconform is of no use without helm, and shares much of its building with it.
+await getTool('promtool')
+await getSchemas()
+await getTool('helm')
+await getTool('kubeconform')

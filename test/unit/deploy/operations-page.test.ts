@@ -54,6 +54,7 @@ describe('docs/OPERATIONS.md', () => {
     ])
     const ofOthers = [
       'PROCESSOR_PORTS',
+      'SASL_SSL',
       'INSIGHTS_INTERVAL',
       'INSIGHTS_TOPIC',
       'ENRICHED_IP',
