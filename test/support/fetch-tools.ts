@@ -1,6 +1,6 @@
 /**
- * Gets what tests of the deployment use and what is not there yet (tools.ts) into the cache: promtool from Debian's package, which is
- * unpacked and not installed; helm and kubeconform by Go, and by it the schemas of Kubernetes. What cannot be had within the time is
+ * Gets what tests of the deployment use and what is not there yet (tools.ts) into the cache: promtool and Prometheus from Debian's package,
+ * which is unpacked and not installed; helm and kubeconform by Go, and by it the schemas of Kubernetes. What cannot be had within the time is
  * told, and its tests are skipped: that is no failure.
  *
  *   npm run tools
@@ -33,12 +33,12 @@ async function run(command: string, args: readonly string[]): Promise<string> {
   throw new Error(`${command} ${args.join(' ').slice(0, 100)}: ${reason}`)
 }
 
-async function fetchPromtool(scratch: string): Promise<string> {
+async function unpackPrometheus(scratch: string, name: ToolName): Promise<string> {
   const download = `cd '${scratch}' && apt-get download prometheus`
   await run('sh', ['-c', `{ ${download}; } || { apt-get update && ${download}; }`])
-  const [archive = ''] = (await readdir(scratch)).filter((name) => name.endsWith('.deb'))
+  const [archive = ''] = (await readdir(scratch)).filter((file) => file.endsWith('.deb'))
   await run('dpkg-deb', ['--extract', join(scratch, archive), join(scratch, 'unpacked')])
-  return join(scratch, 'unpacked/usr/bin/promtool')
+  return join(scratch, 'unpacked/usr/bin', name)
 }
 
 async function buildWithGo(scratch: string, name: ToolName, module: string): Promise<string> {
@@ -48,7 +48,8 @@ async function buildWithGo(scratch: string, name: ToolName, module: string): Pro
 }
 
 const makers: Readonly<Record<ToolName, (scratch: string) => Promise<string>>> = {
-  promtool: fetchPromtool,
+  promtool: (scratch) => unpackPrometheus(scratch, 'promtool'),
+  prometheus: (scratch) => unpackPrometheus(scratch, 'prometheus'),
   kubeconform: (scratch) =>
     buildWithGo(scratch, 'kubeconform', 'github.com/yannh/kubeconform/cmd/kubeconform'),
   helm: (scratch) => buildWithGo(scratch, 'helm', 'helm.sh/helm/v3/cmd/helm'),
@@ -117,6 +118,7 @@ async function getSchemas(): Promise<void> {
 
 // What takes longest comes last but one: kubeconform is of no use without helm, and shares much of its building with it.
 await getTool('promtool')
+await getTool('prometheus')
 await getSchemas()
 await getTool('helm')
 await getTool('kubeconform')

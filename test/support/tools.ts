@@ -8,8 +8,9 @@ import { delimiter, join } from 'node:path'
 import { cacheDirectory } from '../../src/local-kafka/kafka-jars.ts'
 
 export const toolVersions = {
-  // Whichever Debian has: the package is not looked up by version.
+  // Whichever Debian has: its package is not looked up by version.
   promtool: 'debian',
+  prometheus: 'debian',
   helm: '3.19.4',
   kubeconform: '0.7.0',
 } as const

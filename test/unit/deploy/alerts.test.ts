@@ -62,7 +62,7 @@ describe('alerts', () => {
   })
 })
 
-describe(`promtool${promtool.reason}`, () => {
+describe(`promtool${promtool.reason}`, { timeout: 60_000 }, () => {
   const check = (...args: string[]) => {
     const { exitCode, output } = runPromtool(args)
     expect(exitCode, output).toBe(0)

@@ -82,7 +82,7 @@ describe('the chart', () => {
   })
 })
 
-describe(`the chart, rendered by helm${helm.reason}`, () => {
+describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () => {
   const it = test.skipIf(helm.command === null)
 
   it.each(valueFiles)('%s: lint finds nothing', (values) => {
@@ -249,7 +249,9 @@ const reason = validating
   ? ''
   : `${helm.reason || kubeconform.reason || ' (skipped: no schemas; npm run tools gets them)'}`
 
-describe(`the manifests, by the schemas of Kubernetes and its operators${reason}`, () => {
+describe(`the manifests, by the schemas of Kubernetes and its operators${reason}`, {
+  timeout: 60_000,
+}, () => {
   const it = test.skipIf(!validating)
   const validate = (manifests: string) =>
     runTool(
