@@ -101,21 +101,25 @@ export function sameBytes(bytes: Buffer, start: number, expected: Buffer): boole
 
 /**
  * Walks the members of an object that is known to be valid JSON, in whatever form. `each` gets the member's name and where
- * the member stands, from the opening quote of its name to the end of its value.
+ * the member stands, from the opening quote of its name to the end of its value, and where the value begins.
  */
 export function eachMember(
   bytes: Buffer,
   start: number,
-  each: (name: string, memberStart: number, memberEnd: number) => void,
+  each: (name: string, memberStart: number, memberEnd: number, valueStart: number) => void,
 ): void {
   let at = skipBlanks(bytes, skipBlanks(bytes, start) + 1)
   while (bytes[at] === 0x22 /* " */) {
     const memberStart = at
     const nameEnd = stringEnd(bytes, at)
     const name: unknown = JSON.parse(bytes.toString('utf8', memberStart, nameEnd))
-    at = valueEnd(bytes, skipBlanks(bytes, skipBlanks(bytes, nameEnd) + 1))
-    each(String(name), memberStart, at)
-    at = skipBlanks(bytes, skipBlanks(bytes, at) + 1)
+    const valueStart = skipBlanks(bytes, skipBlanks(bytes, nameEnd) + 1)
+    at = valueEnd(bytes, valueStart)
+    each(String(name), memberStart, at, valueStart)
+    at = skipBlanks(bytes, at)
+    // Behind the object may stand a quote too: the bytes are those of a whole batch.
+    if (bytes[at] !== 0x2c /* , */) return
+    at = skipBlanks(bytes, at + 1)
   }
 }
 

@@ -128,6 +128,17 @@ describe('an enriched record', () => {
     )
   })
 
+  it('ends where the login does, whatever byte stands behind it in the batch', () => {
+    const text = '{"user_id":"u","latency_ms":1}'
+    const times = { eventTimeMs: start, processedTimeMs: start, hasEnrichedFields: true }
+    const alone = new Enricher().enrich(Buffer.from(text), 0, text.length, times).toString()
+    // A count of 17 headers is written as a quote.
+    for (let byte = 0; byte < 256; byte++) {
+      const bytes = Buffer.concat([Buffer.from(text), Buffer.from([byte]), Buffer.from('a":1,"b"}')])
+      expect(new Enricher().enrich(bytes, 0, text.length, times).toString()).toBe(alone)
+    }
+  })
+
   it('stands a login that is nested deeply or large', () => {
     const deep = `${'[{"a":'.repeat(50_000)}1${'}]'.repeat(50_000)}`
     const text = `{"user_id":"u","latency_ms":1,"deep":${deep},"long":"${'x'.repeat(1 << 20)}"}`
