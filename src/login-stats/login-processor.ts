@@ -10,6 +10,7 @@ import {
 } from '../streams/index.ts'
 import { deadLetter } from './domain/dead-letter.ts'
 import { Enricher } from './domain/enriched.ts'
+import { ipMaskOf } from './domain/ip-masking.ts'
 import { LoginFold } from './domain/login-fold.ts'
 import { LoginParser } from './domain/login-parser.ts'
 import { loginAggregate } from './login-aggregate.ts'
@@ -34,7 +35,7 @@ export class LoginProcessor implements Processor<RecordView> {
   readonly #combiner: Combiner<unknown, unknown>
   readonly #deadLetters: SinkHandle | null
   readonly #enriched: SinkHandle | null
-  readonly #enricher = new Enricher()
+  readonly #enricher: Enricher
   readonly #meter: TaskMeter
 
   constructor(context: ProcessorContext, settings: LoginStatsSettings, meter: LoginMeter) {
@@ -50,6 +51,7 @@ export class LoginProcessor implements Processor<RecordView> {
     }) as Combiner<unknown, unknown>
     this.#deadLetters = settings.dlqTopic === null ? null : context.sink(sinks.deadLetters)
     this.#enriched = settings.enrichedTopic === null ? null : context.sink(sinks.enriched)
+    this.#enricher = new Enricher(ipMaskOf(settings.enrichedIp))
   }
 
   process(record: RecordView, position: SourcePosition): void {

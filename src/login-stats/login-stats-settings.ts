@@ -1,4 +1,5 @@
 import type { Dimension } from './domain/dimensions.ts'
+import type { EnrichedIp } from './domain/ip-masking.ts'
 import type { Windows } from './domain/windows.ts'
 
 /** What the topology and its processors depend on. */
@@ -9,6 +10,8 @@ export interface LoginStatsSettings {
   /** Null: off. */
   readonly dlqTopic: string | null
   readonly enrichedTopic: string | null
+  /** What stands for the addresses in enriched records. */
+  readonly enrichedIp: EnrichedIp
   readonly dimensions: readonly Dimension[]
   readonly windows: Windows
   readonly maxClockSkewMs: number

@@ -1,6 +1,7 @@
 import { AggregateProcessor, type Topology, TopologyBuilder, timerIndex } from '../streams/index.ts'
 import type { Config } from './config/index.ts'
 import { parseDimensions } from './domain/dimensions.ts'
+import type { EnrichedIp } from './domain/ip-masking.ts'
 import { splitWindows } from './domain/windows.ts'
 import { loginAggregate } from './login-aggregate.ts'
 import { LoginProcessor } from './login-processor.ts'
@@ -48,6 +49,11 @@ export function loginStatsTopology(settings: LoginStatsSettings, meter: LoginMet
   return builder.build()
 }
 
+/** `loadConfig` has seen to it that there is a key where one is needed. */
+function enrichedIpOf({ enrichedIp: mode, enrichedIpKey }: Config): EnrichedIp {
+  return mode === 'hmac' ? { mode, key: enrichedIpKey ?? '' } : { mode }
+}
+
 /** The application's topology under a configuration. */
 export function topologyOf(config: Config, meter: LoginMeter = noMeter): Topology {
   const settings: LoginStatsSettings = {
@@ -56,6 +62,7 @@ export function topologyOf(config: Config, meter: LoginMeter = noMeter): Topolog
     outputTopic: config.outputTopic,
     dlqTopic: config.dlqTopic,
     enrichedTopic: config.enrichedTopic,
+    enrichedIp: enrichedIpOf(config),
     dimensions: parseDimensions(config.sources.dimensions.text),
     windows: splitWindows(config.rollingWindows, config.rollingPanes),
     maxClockSkewMs: config.maxClockSkewMs,

@@ -150,6 +150,7 @@ class Simulation {
         outputTopic: topics.output,
         dlqTopic: topics.dlq,
         enrichedTopic,
+        enrichedIp: { mode: 'keep' },
         dimensions,
         windows,
         maxClockSkewMs,

@@ -8,6 +8,7 @@ export function contradictions(values: Values): string[] {
     ...timeProblems(values),
     ...paneProblems(values),
     ...securityProblems(values),
+    ...privacyProblems(values),
   ]
 }
 
@@ -50,6 +51,14 @@ function paneProblems({ rollingWindows, rollingPanes }: Values): string[] {
       ({ name, durationMs }) =>
         `ROLLING_WINDOWS: ${name} (${durationMs} ms) cannot be divided into ROLLING_PANES=${rollingPanes} panes of whole milliseconds`,
     )
+}
+
+function privacyProblems({ enrichedIp, enrichedIpKey }: Values): string[] {
+  if (enrichedIp === 'hmac' && enrichedIpKey === null)
+    return ['ENRICHED_IP_KEY: is needed with ENRICHED_IP=hmac']
+  if (enrichedIp !== 'hmac' && enrichedIpKey !== null)
+    return [`ENRICHED_IP_KEY: has no effect with ENRICHED_IP=${enrichedIp}`]
+  return []
 }
 
 function securityProblems(values: Values): string[] {

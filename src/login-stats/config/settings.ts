@@ -12,6 +12,7 @@ import {
   httpUrl,
   integer,
   optional,
+  secretKey,
   text,
   topicName,
   type Value,
@@ -139,6 +140,20 @@ export const settings = {
     description: 'Topic of one enriched record for every valid login; empty: off.',
     emptyMeans: 'off',
     value: optional(topicName()),
+  },
+  enrichedIp: {
+    variable: 'ENRICHED_IP',
+    default: 'keep',
+    description:
+      'The ip in enriched records: keep, truncate (the network: IPv4 without its last number, IPv6 /48) or hmac (a pseudonym).',
+    value: choice(['keep', 'truncate', 'hmac'] as const),
+  },
+  enrichedIpKey: {
+    variable: 'ENRICHED_IP_KEY',
+    default: '',
+    description: 'Secret of ENRICHED_IP=hmac, of at least 16 characters; another one gives other pseudonyms.',
+    secret: true,
+    value: optional(secretKey),
   },
   statsPartitions: {
     variable: 'STATS_PARTITIONS',

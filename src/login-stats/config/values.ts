@@ -25,6 +25,14 @@ class Refusal extends Error {}
 
 export const text: Value<string> = value((given) => given)
 
+const shortestKey = 16
+
+/** Shorter ones could be found by trying. */
+export const secretKey: Value<string> = value((given) => {
+  if (given.length < shortestKey) throw new Refusal(`must have at least ${shortestKey} characters`)
+  return given
+})
+
 /** The empty text is null: nothing, off, or somebody else's default. */
 export function optional<T>(schema: Value<T>): Value<T | null> {
   return z.union([z.literal('').transform(() => null), schema])

@@ -50,6 +50,8 @@ describe('loadConfig', () => {
       outputTopic: 'login-stats',
       dlqTopic: 'user-login-dlq',
       enrichedTopic: null,
+      enrichedIp: 'keep',
+      enrichedIpKey: null,
       statsPartitions: null,
       replicationFactor: -1,
       minInsyncReplicas: null,
@@ -187,6 +189,10 @@ describe('loadConfig', () => {
     [{ KAFKA_SSL_CA_LOCATION: '/ca' }, 'KAFKA_SSL_CA_LOCATION: has no effect'],
     [{ KAFKA_SECURITY_PROTOCOL: 'SASL_SSL' }, 'KAFKA_SASL_MECHANISM: is needed'],
     [{ KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_KEY_LOCATION: '/k' }, 'one needs the other'],
+    [{ ENRICHED_IP: 'hash' }, 'must be one of keep, truncate, hmac'],
+    [{ ENRICHED_IP: 'hmac' }, 'ENRICHED_IP_KEY: is needed with ENRICHED_IP=hmac'],
+    [{ ENRICHED_IP_KEY: 'x'.repeat(16) }, 'ENRICHED_IP_KEY: has no effect with ENRICHED_IP=keep'],
+    [{ ENRICHED_IP: 'hmac', ENRICHED_IP_KEY: 'fifteen letters' }, 'must have at least 16 characters'],
   ])('refuses %o', (environment, expected) => {
     expect(problems(environment as unknown as Environment).join('\n')).toContain(expected)
   })
@@ -232,6 +238,7 @@ describe('secrets', () => {
     const environment = { ...sasl, KAFKA_SASL_PASSWORD: 'sesame' }
     expect(JSON.stringify(describeConfig(loadConfig(environment)))).not.toContain('sesame')
     expect(problems({ ...environment, APP_ID: '?' }).join()).not.toContain('sesame')
+    expect(problems({ ENRICHED_IP: 'hmac', ENRICHED_IP_KEY: 'open sesame' }).join()).not.toContain('sesame')
   })
 })
 
