@@ -60,7 +60,7 @@ export const errorTable = {
   AUTHORIZATION_FAILED: {
     behaviour: 'stop',
     cause: 'The broker refused an operation for lack of rights.',
-    hint: 'Grant the rights that the message names to this principal.',
+    hint: 'Grant the rights that the message names to this principal; login-stats acls prints all that are needed.',
   },
   AUTHENTICATION_FAILED: {
     behaviour: 'stop',
@@ -125,6 +125,11 @@ export const errorTable = {
     cause:
       'The committed offset is not the one up to which the state has counted; something else has moved it.',
     hint: 'Put the offset back to the one that the message names, or start over (login-stats reset).',
+  },
+  REPLAY_PROGRESS_LOST: {
+    behaviour: 'stop',
+    cause: 'Nobody can tell any more whether some dead letters have been replayed before.',
+    hint: 'Kafka forgets how far a replay got when there was none for a week. If these letters were never replayed: dlq replay --never-replayed.',
   },
   FINGERPRINT_MISMATCH: {
     behaviour: 'stop',

@@ -1,6 +1,13 @@
 /** What the engine needs of Kafka's administration; everything here may be asked again, so all of it is retried. */
 import { CodedError, coded } from '../errors.ts'
-import type { GroupDescription, KafkaAdmin, NewTopic, TopicInfo, TopicPartition } from '../ports/kafka.ts'
+import type {
+  ConsumerOffset,
+  GroupDescription,
+  KafkaAdmin,
+  NewTopic,
+  TopicInfo,
+  TopicPartition,
+} from '../ports/kafka.ts'
 import { brokerError } from './broker-errors.ts'
 import { groupKey, requestTimeoutMs } from './cluster.ts'
 import { decodeAssignment, decodeSubscription } from './consumer-protocol.ts'
@@ -131,8 +138,15 @@ export class Admin implements KafkaAdmin {
     await this.askGroup(groupId, 'DeleteGroups', { groupId })
   }
 
+  async committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<(ConsumerOffset | null)[]> {
+    return await stableOffsets(this.context, groupId, partitions)
+  }
+
   async groupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]> {
-    const offsets = await stableOffsets(this.context, groupId, partitions)
+    const offsets = await this.committedOffsets(groupId, partitions)
     return offsets.map((committed) => committed?.offset ?? null)
   }
 

@@ -26,6 +26,8 @@ export interface ResetReport {
  *   3. the internal topics, the changelog last,
  *   4. the local state.
  *
+ * How far dead letters have been replayed is not forgotten: the copies are in the input, which is counted again with them.
+ *
  * After an interruption it can be run again. Throws GROUP_ACTIVE, STATE_DIR_IN_USE.
  */
 export async function reset(config: Config, log: Log, options: { keepTable: boolean }): Promise<ResetReport> {

@@ -285,7 +285,9 @@ export interface KafkaAdmin {
   describeGroup(groupId: string): Promise<GroupDescription>
   /** Deletes an empty group with its offsets; a group that does not exist is fine. */
   deleteGroup(groupId: string): Promise<void>
-  /** The group's committed, stable offsets; a missing one is null. */
+  /** What the group has committed and no pending transaction can still change; a missing one is null. */
+  committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(ConsumerOffset | null)[]>
+  /** The offsets alone of the same. */
   groupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]>
 }
 

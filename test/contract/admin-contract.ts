@@ -94,6 +94,9 @@ export function adminContract(scenario: () => PortScenario): void {
     await producer.sendOffsets(member.identity(), [{ partition, offset: 3, metadata: '' }])
     await producer.commit()
     expect(await admin.groupOffsets(groupId, [partition])).toEqual([3])
+    expect(await admin.committedOffsets(groupId, [partition])).toEqual([
+      { partition, offset: 3, metadata: '' },
+    ])
     expect(await codeOf(() => admin.deleteGroup(groupId))).toBe('PROTOCOL_ERROR')
     await member.close(true)
     await admin.deleteGroup(groupId)

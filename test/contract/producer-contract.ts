@@ -160,6 +160,23 @@ export function offsetsContract(scenario: () => PortScenario): void {
     expect(await scenario().client.admin.groupOffsets(identity.groupId, [partition])).toEqual([5])
   })
 
+  it('takes offsets of a group without members from nobody, and makes the group', async () => {
+    const partition = await scenario().partition()
+    const { admin } = scenario().client
+    const groupId = scenario().port.uniqueName('group')
+    const producer = await scenario().producer()
+    const offsets = (offset: number) => [{ partition, offset, metadata: `{"at":${offset}}` }]
+    await producer.sendOffsets(nobody(groupId), offsets(5))
+    await producer.commit()
+    expect(await admin.committedOffsets(groupId, [partition])).toEqual(offsets(5))
+    await producer.sendOffsets(nobody(groupId), offsets(9))
+    await producer.abort()
+    expect(await admin.committedOffsets(groupId, [partition])).toEqual(offsets(5))
+    expect((await admin.describeGroup(groupId)).members).toEqual([])
+    await admin.deleteGroup(groupId)
+    expect(await admin.committedOffsets(groupId, [partition])).toEqual([null])
+  })
+
   it('waits for a pending transaction instead of giving the offset before it', async () => {
     const partition = await scenario().partition()
     const { member, identity } = await joined(scenario())

@@ -11,21 +11,33 @@ export interface CommandResult {
   readonly err: string
 }
 
+/** A command of the program under way. */
+export interface StartedCommand {
+  readonly ended: Promise<CommandResult>
+  kill(signal: NodeJS.Signals): void
+}
+
 /** Runs a command of the program as a user does. */
-export async function command(
+export function command(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<CommandResult> {
+  return startCommand(args, environment).ended
+}
+
+/** Begins to run it; the exit code is null if a signal has ended it. */
+export function startCommand(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): StartedCommand {
   const options: SpawnOptions = {
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   }
   const child = spawn(launcher, args, options)
   if (child.stdout === null || child.stderr === null) throw new Error('no output')
-  const [out, err, [exitCode]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close'),
-  ])
-  return { exitCode: exitCode as number | null, out, err }
+  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(
+    ([out, err, [exitCode]]) => ({ exitCode: exitCode as number | null, out, err }),
+  )
+  return { ended, kill: (signal) => void child.kill(signal) }
 }

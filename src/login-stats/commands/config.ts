@@ -17,25 +17,16 @@ export function configCommand({ context, finish }: Invocation): Command {
 }
 
 async function printRows(context: CommandContext, rows: readonly SettingRow[]): Promise<void> {
-  const [{ default: Table }, { default: pc }] = await Promise.all([
-    import('cli-table3'),
+  const [{ plainTable }, { default: pc }] = await Promise.all([
+    import('./plain-table.ts'),
     import('picocolors'),
   ])
   const colours = pc.createColors(hasColours(context))
-  const table = new Table({
-    head: ['Setting', 'Value', 'From'],
-    chars: bare,
-    style: { head: [], border: [] },
-  })
-  for (const { variable, value, from } of rows) {
-    table.push([variable, value === '' ? colours.dim('-') : value, from])
-  }
-  context.out.write(`${table.toString()}\n`)
-}
-
-/** No lines, two blanks between columns. */
-const bare = {
-  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
-  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
-  ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '' },
+  const cells = rows.map(({ variable, value, from }) => [
+    variable,
+    value === '' ? colours.dim('-') : value,
+    from,
+  ])
+  context.out.write(`${plainTable(['Setting', 'Value', 'From'], cells)}
+`)
 }

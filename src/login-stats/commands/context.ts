@@ -6,7 +6,8 @@ import type { Environment } from '../config/index.ts'
 
 /** Standard output or standard error. */
 export interface Output {
-  write(text: string): void
+  /** Text, or bytes as they are. */
+  write(text: string | Uint8Array): void
   readonly isTTY?: boolean | undefined
   /** Of a terminal. */
   readonly columns?: number | undefined

@@ -17,3 +17,19 @@ export function share(text: string): number {
   if (!(number >= 0 && number <= 1)) throw new InvalidArgumentError('It must be from 0 to 1, or like 2%.')
   return number
 }
+
+const unitsInMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** A moment: a date such as `2026-11-21T10:00:00Z`, or how long ago, such as `2h`. In ms since the epoch; `now` is asked if need be. */
+export function moment(now: () => number): (text: string) => number {
+  return (text) => {
+    const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? []
+    if (unit !== undefined) return now() - Number(count) * unitsInMs[unit as keyof typeof unitsInMs]
+    const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+    if (Number.isNaN(time))
+      throw new InvalidArgumentError(
+        'It must be a date like 2026-11-21T10:00:00Z, or how long ago, like 30m, 2h or 7d.',
+      )
+    return time
+  }
+}

@@ -37,5 +37,6 @@ function sentences({ deletedGroup, deletedTopics, tombstones, deletedState }: Re
     tombstones === null ? 'Kept the table.' : `Emptied the table: ${tombstones} rows.`,
     `Deleted the local state in ${deletedState}.`,
     'The dead letters stay as they are; verify --no-dlq leaves them out.',
+    'So does how far dlq replay has got: what it has written back is in the input, and counted again with it.',
   ]
 }

@@ -29,6 +29,31 @@ export interface DeadLetter {
   readonly headers: readonly Header[]
 }
 
+/** What the headers of a dead letter say. */
+export interface LetterOrigin {
+  readonly code: string
+  readonly message: string
+  /** Where the record stood, and its own timestamp in ms. */
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  /** The headers that the record itself had; some may be missing where it is cut. */
+  readonly ownHeaders: readonly Header[]
+  /** Size of the whole value in bytes where anything was cut, else null: then key, value and own headers are those of the record. */
+  readonly truncated: number | null
+}
+
+/** In the order in which they stand behind the record's own. */
+const ADDED_NAMES = [
+  'error',
+  'error.message',
+  'source.topic',
+  'source.partition',
+  'source.offset',
+  'source.timestamp',
+] as const
+
 /** What a record and its batch take beyond key, value and headers, at the most. */
 const RECORD_OVERHEAD_BYTES = 128
 /** Two length varints of a header. */
@@ -70,6 +95,37 @@ function cut(record: InvalidRecord, added: readonly Header[], room: number): Dea
   if (droppedHeaders > 0) headers.push(header('error.truncated.headers', droppedHeaders))
   if (keySize > room) headers.push(header('error.truncated.key', keySize))
   return { key, value: record.value?.subarray(0, valueRoom) ?? null, headers }
+}
+
+/**
+ * Takes the headers of a dead letter apart again. Whatever names the record's own headers have: ours are the last ones. Null where
+ * the record in the dead-letter topic was not made by `deadLetter`.
+ */
+export function originOf(headers: readonly Header[]): LetterOrigin | null {
+  const rest = [...headers]
+  const cutKey = takeLast(rest, 'error.truncated.key')
+  const cutHeaders = takeLast(rest, 'error.truncated.headers')
+  const cutValue = takeLast(rest, 'error.truncated')
+  if (cutValue === null && (cutKey !== null || cutHeaders !== null)) return null
+  const added = rest.splice(-ADDED_NAMES.length)
+  if (!ADDED_NAMES.every((name, index) => added[index]?.[0] === name)) return null
+  const [code = '', message = '', topic = '', ...numbers] = added.map(([, value]) => value?.toString() ?? '')
+  const [partition, offset, timestamp] = numbers.map(wholeNumber)
+  const truncated = cutValue === null ? null : wholeNumber(cutValue)
+  if (partition === undefined || offset === undefined || timestamp === undefined) return null
+  if (truncated === undefined || partition < 0 || offset < 0) return null
+  return { code, message, topic, partition, offset, timestamp, ownHeaders: rest, truncated }
+}
+
+/** The value of the last header if it has this name; it is taken away. */
+function takeLast(headers: Header[], name: string): string | null {
+  if (headers.at(-1)?.[0] !== name) return null
+  return headers.pop()?.[1]?.toString() ?? ''
+}
+
+function wholeNumber(text: string): number | undefined {
+  const number = Number(text)
+  return /^-?\d+$/.test(text) && Number.isSafeInteger(number) ? number : undefined
 }
 
 function header(name: string, value: string | number): Header {

@@ -1,0 +1,112 @@
+import { Command } from 'commander'
+import type { ReplayReport } from '../dead-letters/replay.ts'
+import { type CommandContext, type Invocation, printJson } from './context.ts'
+import { codeOption } from './dlq-list.ts'
+import { exitCodes } from './exit-codes.ts'
+import { wholeNumber } from './option-values.ts'
+import { startProgress } from './progress.ts'
+
+interface Options {
+  readonly code?: string
+  readonly limit?: number
+  readonly rate?: number
+  readonly dryRun?: true
+  readonly neverReplayed?: true
+  readonly json?: true
+}
+
+export function dlqReplayCommand({ context, finish }: Invocation): Command {
+  return new Command('replay')
+    .description('Write dead letters back to the input as the records they were, each at most once')
+    .addOption(codeOption('only those with this error'))
+    .option('--limit <number>', 'so many at the most', wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .option('--rate <number>', 'so many a second; as fast as possible if absent', wholeNumber(1, 10_000_000))
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--never-replayed', 'vouch that letters older than a week were not replayed, where nobody knows')
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', help)
+    .action(async (options: Options) => {
+      const report = await replayWith(context, options)
+      if (options.json) printJson(context, jsonOf(report, options))
+      else context.out.write(`${sentences(report, options).join('\n')}\n`)
+      finish(exitCodes.ok)
+    })
+}
+
+const help = `
+What is written back is judged again, with the time of now. How far a replay got is committed with the records themselves, so that
+one that was killed goes on where it stopped. Only what is there at the start is replayed: what fails again waits for the next time.`
+
+async function replayWith(context: CommandContext, options: Options): Promise<ReplayReport> {
+  const [{ withKafka }, { replay }] = await Promise.all([
+    import('./session.ts'),
+    import('../dead-letters/replay.ts'),
+  ])
+  const { clock } = context
+  const progress = await startProgress(context)
+  let isStopped = false
+  const stopListening = context.onTermination(() => {
+    isStopped = true
+  })
+  try {
+    return await withKafka(context, 'dlq', ({ config, kafka, log }) =>
+      replay({
+        ...{ kafka, clock, log, config },
+        code: options.code ?? null,
+        limit: options.limit ?? Number.POSITIVE_INFINITY,
+        rate: options.rate ?? null,
+        isDryRun: options.dryRun ?? false,
+        isNeverReplayed: options.neverReplayed ?? false,
+        isStopped: () => isStopped,
+        onProgress: (done, total) => progress.update('replay', done, total),
+      }),
+    )
+  } finally {
+    stopListening()
+    progress.stop()
+  }
+}
+
+function jsonOf(report: ReplayReport, { dryRun }: Options): object {
+  const { replay, done, truncated, foreign, unsure, deleted, isComplete } = report
+  return {
+    dry_run: dryRun ?? false,
+    replayed: replay,
+    already_replayed: done,
+    other_code: report['other-code'],
+    ...{ truncated, foreign, unsure, deleted },
+    complete: isComplete,
+  }
+}
+
+/** For people. */
+export function sentences(
+  report: ReplayReport,
+  { dryRun, code }: Pick<Options, 'dryRun' | 'code'>,
+): string[] {
+  const { replay, done, truncated, foreign, unsure, deleted, isComplete } = report
+  const of = code === undefined ? '' : ` of ${code}`
+  const lines = [
+    dryRun ? `Would write back ${letters(replay)}${of}.` : `Wrote back ${letters(replay)}${of}.`,
+    ...when(done, `${letters(done)} had been replayed before.`),
+    ...when(
+      truncated,
+      `${letters(truncated)} cannot be replayed: a part of the record is gone (dlq list has them).`,
+    ),
+    ...when(foreign, `${letters(foreign)} came from elsewhere and stay where they are.`),
+    ...when(
+      unsure,
+      `Of ${letters(unsure)} nobody knows whether they were replayed before: see --never-replayed.`,
+    ),
+    ...when(deleted, `${deleted.toLocaleString('en')} offsets were deleted by retention before any replay.`),
+  ]
+  return isComplete ? lines : [...lines, 'There is more: the next replay goes on from here.']
+}
+
+function when(count: number, line: string): string[] {
+  return count > 0 ? [line] : []
+}
+
+function letters(count: number): string {
+  return count === 1 ? '1 dead letter' : `${count.toLocaleString('en')} dead letters`
+}

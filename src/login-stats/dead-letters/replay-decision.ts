@@ -1,0 +1,56 @@
+/** What a replay does with one dead letter. */
+import type { Letter } from './letters.ts'
+import { isBehind, knownSince, type ReplayMark } from './replay-progress.ts'
+
+export type ReplayDecision =
+  | 'replay'
+  /** It has been written back before, or another letter of the same record has. */
+  | 'done'
+  /** Not of the code that is replayed. */
+  | 'other-code'
+  /** A part of the record is gone. */
+  | 'truncated'
+  /** Not made by this application from its input. */
+  | 'foreign'
+  /** So old that a replay of it would be forgotten by now, and nothing tells that there was none. */
+  | 'unsure'
+
+/** Letters looked at, by what is done with them. */
+export type ReplayCounts = Record<ReplayDecision, number>
+
+export function noLetters(): ReplayCounts {
+  return { replay: 0, done: 0, 'other-code': 0, truncated: 0, foreign: 0, unsure: 0 }
+}
+
+/** How far the replays have got in the letter's partition. Null: nothing is known (any more). */
+export interface KnownProgress {
+  readonly plain: ReplayMark | null
+  ofCode(code: string): ReplayMark | null
+}
+
+export interface DecisionRules {
+  readonly inputTopic: string
+  /** Null: letters of all codes are replayed. */
+  readonly code: string | null
+  /** In ms since the epoch. */
+  readonly now: number
+  /** The user vouches for old letters. */
+  readonly isNeverReplayed: boolean
+}
+
+/** `here`: how far this replay itself has got by now, which is further than what is known of its kind; null where none runs. */
+export function decide(
+  letter: Letter,
+  progress: KnownProgress,
+  rules: DecisionRules,
+  here: ReplayMark | null = null,
+): ReplayDecision {
+  const { origin } = letter
+  if (origin === null || origin.topic !== rules.inputTopic) return 'foreign'
+  if (rules.code !== null && origin.code !== rules.code) return 'other-code'
+  if (origin.truncated !== null) return 'truncated'
+  const marks = [progress.plain, progress.ofCode(origin.code)]
+  if ([...marks, here].some((mark) => mark !== null && isBehind(mark, letter))) return 'done'
+  const isForgotten = marks.some((mark) => letter.timestamp < (mark?.since ?? knownSince(rules.now)))
+  return isForgotten && !rules.isNeverReplayed ? 'unsure' : 'replay'
+}

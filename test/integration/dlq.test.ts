@@ -1,0 +1,317 @@
+/** `dlq list`, `show` and `replay` as users run them, with a processor that counts what is replayed. */
+import { afterEach, describe, expect, test } from 'vitest'
+import { deadLetter } from '../../src/login-stats/domain/dead-letter.ts'
+import { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
+import type { Header } from '../../src/ports/kafka.ts'
+import { systemClock } from '../../src/system/clock.ts'
+import { systemRandom } from '../../src/system/random.ts'
+import { type KafkaRecord, readCommitted } from '../../src/verify/index.ts'
+import { Application } from '../support/application.ts'
+import { type CommandResult, command, startCommand } from '../support/command.ts'
+import { killAllInstances } from '../support/instance.ts'
+import { expectExact } from '../support/oracle.ts'
+
+let application: Application
+
+afterEach(async () => {
+  await killAllInstances()
+  await application.close()
+})
+
+interface InputRecord {
+  readonly key: Buffer | null
+  readonly value: Buffer
+  readonly headers: readonly Header[]
+  readonly timestamp: number
+}
+
+const hour = 3_600_000
+
+/** Logins from ahead of their records' time, which are valid once they are written again. */
+function early(count: number, from = 0): InputRecord[] {
+  const now = systemClock.now()
+  return Array.from({ length: count }, (_, index) => {
+    const number = from + index
+    const timestamp = Math.floor((now - hour / 2) / 1000)
+    const login = { user_id: `user-${number}`, locale: 'RU', device_type: 'ios', app_version: '1', timestamp }
+    return {
+      key: number % 3 === 0 ? Buffer.from(`key-${number}`) : null,
+      value: Buffer.from(JSON.stringify(login)),
+      headers: [
+        ['number', Buffer.from(`${number}`)],
+        ['error', null],
+      ],
+      timestamp: now - hour,
+    }
+  })
+}
+
+/** What is no login now and will never be. */
+function broken(count: number): InputRecord[] {
+  return Array.from({ length: count }, (_, index) => ({
+    key: null,
+    value: Buffer.from(`{"user_id":"broken-${index}"`),
+    headers: [['number', Buffer.from(`broken-${index}`)]],
+    timestamp: systemClock.now() - hour,
+  }))
+}
+
+interface Copy {
+  readonly partition: number
+  readonly record: KafkaRecord
+}
+
+/** The committed records of the input by the number in their headers. */
+async function inputByNumber(): Promise<Map<string, Copy[]>> {
+  const found = new Map<string, Copy[]>()
+  const { brokers, inputTopic } = application.config
+  await readCommitted({ brokers }, inputTopic, { clock: systemClock }, (record, partition) => {
+    const number = record.headers.find(([name]) => name === 'number')?.[1]?.toString() ?? '?'
+    found.set(number, [...(found.get(number) ?? []), { partition, record }])
+  })
+  return found
+}
+
+/** Each of these is in the input twice: as it came, and as it was replayed. */
+async function expectReplayedOnce(records: readonly InputRecord[]): Promise<void> {
+  const found = await inputByNumber()
+  const wrong = records.filter(({ headers }) => found.get(String(headers[0]?.[1]))?.length !== 2)
+  expect(wrong.map(({ headers }) => String(headers[0]?.[1]))).toEqual([])
+  for (const { key, value, headers, timestamp } of records) {
+    const [original, copy] = found.get(String(headers[0]?.[1])) ?? []
+    expect(original?.record).toMatchObject({ key, value, headers, timestamp })
+    expect(copy?.record).toMatchObject({ key, value, headers })
+    expect(copy?.record.timestamp).toBeGreaterThan(timestamp + hour / 2)
+    expect(copy?.partition).toBe(original?.partition)
+  }
+}
+
+function dlq(...args: string[]): Promise<CommandResult> {
+  return command(['dlq', ...args], application.environment)
+}
+
+async function dlqJson(...args: string[]) {
+  const { exitCode, out, err } = await dlq(...args, '--json')
+  expect(exitCode, err).toBe(0)
+  return JSON.parse(out)
+}
+
+/** An application that has counted `good` logins and has these dead letters. */
+async function withLetters(name: string, records: readonly InputRecord[], good = 100) {
+  application = new Application(name)
+  await application.createInput(3)
+  await application.produceLogins(good, { invalidShare: 0 })
+  await application.produce(records)
+  const instance = application.start()
+  await expectExact(application, { valid: good, invalid: records.length })
+  return instance
+}
+
+test('list and show tell all about dead letters but what is in them, until they are asked to', async () => {
+  const records = [...early(5), ...broken(2)]
+  await withLetters('dlq-list', records)
+  const rows = await dlqJson('list')
+  expect(rows).toHaveLength(7)
+  const { time, ...row } = rows.find(({ code }: { code: string }) => code === 'NOT_JSON')
+  expect(row).toEqual({
+    ...{ partition: expect.any(Number), offset: expect.any(Number), code: 'NOT_JSON', status: 'waiting' },
+    message: 'The value is not JSON in UTF-8.',
+    source: { topic: application.config.inputTopic, partition: row.partition, offset: expect.any(Number) },
+    size: records.at(-1)?.value.length,
+  })
+  expect(Date.parse(time)).toBeGreaterThan(systemClock.now() - hour)
+
+  expect(await dlqJson('list', '--limit', '2')).toEqual(rows.slice(0, 2))
+  const oldest = await dlqJson('list', '--oldest')
+  expect(oldest.map((one: { time: string }) => one.time)).toEqual(
+    rows.map((one: { time: string }) => one.time).toSorted(),
+  )
+  expect(await dlqJson('list', '--code', 'NOT_JSON')).toHaveLength(2)
+  expect(await dlqJson('list', '--since', '1h')).toHaveLength(7)
+  expect(await dlqJson('list', '--since', '2999-01-01')).toEqual([])
+  expect(await dlqJson('list', '--summary')).toMatchObject([
+    { code: 'TIMESTAMP_OUT_OF_RANGE', count: 5, waiting: 5 },
+    { code: 'NOT_JSON', count: 2, waiting: 2 },
+  ])
+
+  const table = await dlq('list')
+  expect(table.out.trim().split('\n')).toHaveLength(8)
+  const place = `${row.partition}:${row.offset}`
+  const shown = await dlq('show', place)
+  expect(shown.out).toContain('error     NOT_JSON')
+  expect(shown.out).toContain('--value')
+  for (const { out } of [table, shown, await dlq('show', place, '--json'), await dlq('list', '--summary')])
+    expect(out).not.toMatch(/user-\d|broken-/)
+
+  const value = /"user_id":"broken-\d"/
+  expect((await dlq('show', String(row.partition), String(row.offset), '--value')).out).toMatch(value)
+  expect((await dlqJson('show', place, '--value')).value).toMatch(value)
+  const raw = await dlq('show', place, '--raw')
+  expect(records.map((one) => one.value.toString())).toContain(raw.out)
+
+  const none = await dlq('show', '0:999999')
+  expect(none).toMatchObject({ exitCode: 1, err: expect.stringContaining('OFFSET_OUT_OF_RANGE') })
+  expect((await dlq('show', '77:0')).err).toContain('The topic has 3 partitions')
+})
+
+describe('replay', () => {
+  test('killed again and again writes each record back exactly once, and each is counted once', async () => {
+    const records = early(3000)
+    await withLetters('dlq-killed', records)
+    const seed = Number(process.env.FAULT_SEED ?? Math.floor(systemRandom.next() * 2 ** 31))
+    const random = new Xoshiro128(seed)
+    let result: CommandResult
+    let kills = 0
+    do {
+      const started = startCommand(['dlq', 'replay', '--rate', '1200', '--json'], application.environment)
+      // Node needs some 400 ms to begin; a whole replay takes 2.5 s more.
+      const timer = setTimeout(() => started.kill('SIGKILL'), 300 + random.below(1200))
+      result = await started.ended
+      clearTimeout(timer)
+      if (result.exitCode === null) kills++
+      else expect(result.exitCode, `seed ${seed}: ${result.err}`).toBe(0)
+    } while (result.exitCode === null && kills < 60)
+    expect(JSON.parse(result.out), `seed ${seed}`).toMatchObject({ complete: true })
+    expect(kills, `seed ${seed}`).toBeGreaterThan(2)
+    await expectReplayedOnce(records)
+    const report = await expectExact(application, { valid: 3100, invalid: 3000 })
+    expect(report.deadLetters).toMatchObject({ found: 3000, expected: 3000 })
+    expect(await dlqJson('list', '--summary')).toMatchObject([{ count: 3000, waiting: 0 }])
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 0, complete: true })
+  })
+
+  test('twice at once ends with each record written back once', async () => {
+    const records = early(1500)
+    await withLetters('dlq-twice', records)
+    const start = () => startCommand(['dlq', 'replay', '--rate', '500', '--json'], application.environment)
+    const first = start()
+    await systemClock.sleep(900)
+    const results = await Promise.all([first.ended, start().ended])
+    const fenced = results.filter(({ exitCode }) => exitCode === 1)
+    expect(fenced).toHaveLength(1)
+    expect(fenced[0]?.err).toContain('PRODUCER_FENCED')
+    expect(fenced[0]?.err).toContain('Another replay has begun')
+    expect(results.filter(({ exitCode }) => exitCode === 0)).toHaveLength(1)
+    await expectReplayedOnce(records)
+    await expectExact(application, { valid: 1600, invalid: 1500 })
+  })
+
+  test('of one code, plain, limited and dry: none is written back twice, and what fails again waits', async () => {
+    const [good, bad] = [early(40), broken(10)]
+    await withLetters('dlq-codes', [...good, ...bad])
+    expect(await dlqJson('replay', '--dry-run')).toMatchObject({
+      dry_run: true,
+      replayed: 50,
+      complete: true,
+    })
+    expect(await dlqJson('list', '--summary')).toMatchObject([{ waiting: 40 }, { waiting: 10 }])
+
+    const code = ['--code', 'TIMESTAMP_OUT_OF_RANGE']
+    expect(await dlqJson('replay', ...code, '--limit', '15')).toMatchObject({ replayed: 15, complete: false })
+    expect(await dlqJson('replay', ...code)).toMatchObject({ replayed: 25, other_code: 10, complete: true })
+    expect(await dlqJson('list', '--summary')).toMatchObject([{ waiting: 0 }, { waiting: 10 }])
+    await expectReplayedOnce(good)
+
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 10, already_replayed: 40, complete: true })
+    await expectReplayedOnce([...good, ...bad])
+    await expectExact(application, { valid: 140, invalid: 60 })
+    // Those that can never be read are dead anew, under places of their own.
+    expect(await dlqJson('replay', ...code)).toMatchObject({ replayed: 0, other_code: 20 })
+    expect(await dlqJson('replay', '--dry-run')).toMatchObject({ replayed: 10, already_replayed: 0 })
+  })
+
+  test('after a reset leaves out what was written back before it', async () => {
+    const records = early(20)
+    const instance = await withLetters('dlq-reset', records)
+    expect(await dlqJson('replay', '--limit', '12')).toMatchObject({ replayed: 12 })
+    await expectExact(application, { valid: 112, invalid: 20 })
+    expect(await instance.stop()).toBe(0)
+    expect((await command(['reset'], application.environment)).exitCode).toBe(0)
+    application.start()
+    // Everything is read again: each dead record has two letters now.
+    await waitForSummary([{ count: 40, waiting: 16 }])
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 8, already_replayed: 20, complete: true })
+    await expectReplayedOnce(records)
+  })
+
+  test('of a topic that was made again, and of one that retention has shortened, goes on with what is there', async () => {
+    const instance = await withLetters('dlq-recreated', early(30))
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 30 })
+    await expectExact(application, { valid: 130, invalid: 30 })
+    expect(await instance.stop()).toBe(0)
+    const topic = application.config.dlqTopic ?? ''
+    await application.kafka.admin.deleteTopics([topic])
+    const next = early(9, 100)
+    await application.produce(next)
+    application.start()
+    await waitForSummary([{ count: 9, waiting: 9 }])
+    const place = { topic, partition: 0 }
+    const [end = 0] = await application.kafka.admin.listOffsets([place], 'lastStable')
+    expect(await dlqJson('replay', '--limit', '3')).toMatchObject({ replayed: 3, deleted: 0 })
+    await application.kafka.admin.deleteRecords([{ partition: place, offset: end }])
+    const rest = await dlqJson('replay')
+    expect(rest).toMatchObject({ replayed: 0, complete: true })
+    expect(rest.deleted).toBeGreaterThanOrEqual(6)
+    const found = await inputByNumber()
+    const copies = next.map(({ headers }) => (found.get(String(headers[0]?.[1]))?.length ?? 0) - 1)
+    expect(copies).toEqual([1, 1, 1, 0, 0, 0, 0, 0, 0])
+  })
+
+  test('refuses letters that may have been replayed before Kafka has forgotten it, unless the user knows', async () => {
+    application = new Application('dlq-old')
+    await application.createInput(1)
+    const { inputTopic: topic, dlqTopic } = application.config
+    const letter = deadLetter(
+      { key: null, value: Buffer.from('x'), headers: [], topic, partition: 0, offset: 0, timestamp: 5 },
+      { code: 'NOT_JSON', message: 'no' },
+      1_000_000,
+    )
+    const cut = deadLetter(
+      { key: null, value: Buffer.alloc(9000), headers: [], topic, partition: 0, offset: 1, timestamp: 6 },
+      { code: 'NOT_JSON', message: 'no' },
+      2000,
+    )
+    const partition = { topic: dlqTopic ?? '', partition: 0 }
+    await application.kafka.admin.createTopics([
+      { name: partition.topic, partitionCount: 1, replicationFactor: -1, config: { 'retention.ms': '-1' } },
+    ])
+    const producer = application.kafka.producer({
+      transactionalId: partition.topic,
+      transactionTimeoutMs: 9000,
+    })
+    await producer.init()
+    const records = producer.appender()
+    const longAgo = systemClock.now() - 8 * 24 * hour
+    for (const { key, value, headers } of [letter, cut]) records.append(key, value, longAgo, headers)
+    records.append(null, Buffer.from('of somebody else'), longAgo)
+    await producer.send([{ partition, records }])
+    await producer.commit()
+    producer.close()
+
+    expect(await dlqJson('replay', '--dry-run')).toMatchObject({ unsure: 1, replayed: 0 })
+    const refused = await dlq('replay')
+    expect(refused).toMatchObject({ exitCode: 1, err: expect.stringContaining('REPLAY_PROGRESS_LOST') })
+    expect(refused.err).toContain('--never-replayed')
+    const vouched = { replayed: 1, truncated: 1, foreign: 1, unsure: 0, complete: true }
+    expect(await dlqJson('replay', '--never-replayed')).toMatchObject(vouched)
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 0 })
+    expect(await dlqJson('list', '--oldest')).toMatchObject([
+      { status: 'replayed' },
+      { status: 'truncated', size: 9000 },
+      { status: 'foreign', code: null },
+    ])
+  })
+
+  test('says what is missing', async () => {
+    application = new Application('dlq-missing')
+    expect(await dlq('replay')).toMatchObject({ exitCode: 1, err: expect.stringContaining('TOPIC_MISSING') })
+    const off = await command(['dlq', 'list'], { ...application.environment, DLQ_TOPIC: '' })
+    expect(off).toMatchObject({ exitCode: 2, err: expect.stringContaining('DLQ_TOPIC is empty') })
+  })
+})
+
+async function waitForSummary(expected: readonly object[]): Promise<void> {
+  await expect
+    .poll(() => dlqJson('list', '--summary'), { timeout: 30_000, interval: 300 })
+    .toMatchObject(expected)
+}
