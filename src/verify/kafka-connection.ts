@@ -46,6 +46,10 @@ interface Broker {
     isolationLevel: number
     topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[]
   }): Promise<{ responses: { partitions: PartitionOffset[] }[] }>
+  findGroupCoordinator(request: {
+    groupId: string
+    coordinatorType: number
+  }): Promise<{ coordinator: { nodeId: number } }>
   offsetFetch(request: {
     groupId: string
     topics: { topic: string; partitions: { partition: number }[] }[]
@@ -68,7 +72,6 @@ interface Cluster {
   refreshMetadata(): Promise<void>
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
   findBroker(which: { nodeId: number }): Promise<Broker>
-  findGroupCoordinator(which: { groupId: string }): Promise<Broker>
 }
 
 const require = createRequire(import.meta.url)
@@ -90,6 +93,8 @@ RequestQueue.prototype.scheduleCheckPendingRequests = function () {
 const requestTimeoutMs = 30_000
 const attempts = 40
 const backOffMs = 250
+/** Of groups, not of transactions. */
+const groupCoordinator = 0
 const maxWaitMs = 250
 const readUncommitted = 0
 const readCommitted = 1
@@ -181,7 +186,7 @@ class ClusterReader implements KafkaReader {
   async committedOffsets(groupId: string, topic: string): Promise<(number | null)[]> {
     const partitions = Array.from({ length: await this.#existing(topic) }, (_, partition) => ({ partition }))
     return this.#retrying('OffsetFetch', { topic }, async () => {
-      const broker = await this.#cluster.findGroupCoordinator({ groupId })
+      const broker = await this.#coordinatorOf(groupId, topic)
       const { responses } = await broker.offsetFetch({ groupId, topics: [{ topic, partitions }] })
       const found = new Map(
         responses[0]?.partitions.map(({ partition, offset }) => [partition, Number(offset)]),
@@ -225,6 +230,13 @@ class ClusterReader implements KafkaReader {
     const count = await this.partitionCount(topic)
     if (count === null) throw new CodedError('TOPIC_MISSING', { operation: 'look for a topic', topic })
     return count
+  }
+
+  /** Any broker knows. The cluster's own way to ask does not say why it was refused. */
+  async #coordinatorOf(groupId: string, topic: string): Promise<Broker> {
+    const asked = await this.#leaderOf(topic, 0)
+    const { coordinator } = await asked.findGroupCoordinator({ groupId, coordinatorType: groupCoordinator })
+    return await this.#cluster.findBroker(coordinator)
   }
 
   async #leaderOf(topic: string, partition: number): Promise<Broker> {
