@@ -86,12 +86,18 @@ const codeOf = new Map<number, ErrorCode>(
 )
 
 const hintOf = new Map<number, string>([
-  [k.TOPIC_AUTHORIZATION_FAILED, 'Grant this principal the operation on the topic that the message names.'],
-  [k.GROUP_AUTHORIZATION_FAILED, 'Grant this principal Read on the consumer group (APP_ID).'],
+  [
+    k.TOPIC_AUTHORIZATION_FAILED,
+    'Grant this principal the operation on the topic that the message names; login-stats acls prints all that is needed.',
+  ],
+  [
+    k.GROUP_AUTHORIZATION_FAILED,
+    'Grant this principal what login-stats acls prints for the group that the message names.',
+  ],
   [k.CLUSTER_AUTHORIZATION_FAILED, 'Grant this principal the operation on the cluster.'],
   [
     k.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    'Grant this principal Write and Describe on the transactional ids that start with APP_ID.',
+    'Grant this principal what login-stats acls prints for the transactional id that the message names.',
   ],
   [k.INVALID_REPLICATION_FACTOR, 'Set REPLICATION_FACTOR to at most the number of brokers.'],
   [

@@ -1,6 +1,8 @@
+import { aclsCommand } from './acls.ts'
 import { configCommand } from './config.ts'
 import type { CommandFactory } from './context.ts'
 import { demoCommand } from './demo.ts'
+import { dlqCommand } from './dlq.ts'
 import { generateCommand } from './generate.ts'
 import { healthCommand } from './health.ts'
 import { resetCommand } from './reset.ts'
@@ -16,8 +18,10 @@ export const commandList: readonly CommandFactory[] = [
   generateCommand,
   tableCommand,
   verifyCommand,
+  dlqCommand,
   resetCommand,
   topicsCommand,
+  aclsCommand,
   healthCommand,
   configCommand,
 ]

@@ -27,6 +27,5 @@ async function printRows(context: CommandContext, rows: readonly SettingRow[]): 
     value === '' ? colours.dim('-') : value,
     from,
   ])
-  context.out.write(`${plainTable(['Setting', 'Value', 'From'], cells)}
-`)
+  context.out.write(`${plainTable(['Setting', 'Value', 'From'], cells)}\n`)
 }

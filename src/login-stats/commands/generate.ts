@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { KafkaClient } from '../../ports/kafka.ts'
+import type { Config } from '../config/index.ts'
 import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { share, wholeNumber } from './option-values.ts'
@@ -39,9 +40,7 @@ export function generateCommand({ context, finish }: Invocation): Command {
     .option('--json', 'print the result as JSON')
     .action(async (options: Options) => {
       const { withKafka } = await import('./session.ts')
-      await withKafka(context, 'generate', ({ config, kafka }) =>
-        generate(context, kafka, config.inputTopic, options),
-      )
+      await withKafka(context, 'generate', ({ config, kafka }) => generate(context, kafka, config, options))
       finish(exitCodes.ok)
     })
 }
@@ -49,7 +48,7 @@ export function generateCommand({ context, finish }: Invocation): Command {
 async function generate(
   context: CommandContext,
   kafka: KafkaClient,
-  topic: string,
+  { appId, inputTopic: topic }: Config,
   options: Options,
 ): Promise<void> {
   const { writeRecords } = await import('./record-writer.ts')
@@ -66,7 +65,7 @@ async function generate(
   try {
     await writeRecords(await sourceOf(context, options), {
       ...{ kafka, clock, topic, rate, count },
-      transactionalId: `login-stats-generate-${context.random.id()}`,
+      transactionalId: `${appId}-generate-${context.random.id()}`,
       isStopped: () => isStopped,
       onWritten: (total) => {
         written = total
