@@ -16,6 +16,7 @@ import Connection, { type KafkajsLogger } from 'kafkajs/src/network/connection.j
 import { CodedError, type ErrorCode } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { AnswerFrames } from './answer-frames.ts'
+import { authenticationHint } from './authentication-hints.ts'
 import { socketsInto } from './sockets.ts'
 
 export interface BrokerAddress {
@@ -87,6 +88,7 @@ export class BrokerConnection extends Connection {
     this.socketFactory = socketsInto({
       target: () => this.frames.target(),
       filled: (count) => this.take(() => this.frames.filled(count)),
+      refused: (error) => this.lose({ detail: `Failed to connect: ${errorText(error)}.`, cause: error }),
     })
     this.lastUsedAt = options.clock.monotonic()
     const queue = this.requestQueue
@@ -257,7 +259,8 @@ export class BrokerConnection extends Connection {
     const loss = this.lostBecause ?? { detail: `${errorText(error)}.`, cause: error }
     const code = openingCode(error, loss, this.ssl !== null, this.socket !== undefined)
     this.lose(loss)
-    return this.failure(code, 'connecting', loss)
+    const hint = code === 'AUTHENTICATION_FAILED' ? authenticationHint(loss.cause ?? error) : null
+    return this.failure(code, 'connecting', hint === null ? loss : { ...loss, hint })
   }
 
   private failure(code: ErrorCode, operation: string, loss: Loss | null): CodedError {

@@ -3,7 +3,7 @@
  * own, and what comes of it is pushed.
  */
 import { connect, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { ISocketFactory } from 'kafkajs'
 
 const keepAliveDelayMs = 60_000
@@ -14,18 +14,29 @@ export interface Reader {
   target(): Buffer
   /** `count` bytes were put there. Must not throw. */
   filled(count: number): void
+  /** TLS does not take the key or the certificate that it was given. kafkajs passes the message on alone. */
+  refused(error: unknown): void
 }
 
 export function socketsInto(reader: Reader): ISocketFactory {
   return ({ host, port, ssl, onConnect }) => {
-    const socket: Socket = ssl
-      ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
+    const socket = ssl
+      ? overTls(reader, { host, port, ...(isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
       : connect(
           { host, port, onread: { buffer: () => reader.target(), callback: taking(reader) } },
           onConnect,
         )
     socket.setKeepAlive(true, keepAliveDelayMs)
     return socket
+  }
+}
+
+function overTls(reader: Reader, options: ConnectionOptions, onConnect: () => void): Socket {
+  try {
+    return connectTls(options, onConnect)
+  } catch (error) {
+    reader.refused(error)
+    throw error
   }
 }
 
