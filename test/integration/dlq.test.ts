@@ -1,4 +1,4 @@
-/** `dlq list`, `show` and `replay` as users run them, with a processor that counts what is replayed. */
+/** `dlq list`, `show` and `replay`, with a processor that counts what is replayed. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { deadLetter } from '../../src/login-stats/domain/dead-letter.ts'
 import { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
@@ -7,7 +7,8 @@ import { systemClock } from '../../src/system/clock.ts'
 import { systemRandom } from '../../src/system/random.ts'
 import { type KafkaRecord, readCommitted } from '../../src/verify/index.ts'
 import { Application } from '../support/application.ts'
-import { type CommandResult, command, startCommand } from '../support/command.ts'
+import { type CommandResult, startCommand } from '../support/command.ts'
+import { runHere } from '../support/here.ts'
 import { killAllInstances } from '../support/instance.ts'
 import { expectExact } from '../support/oracle.ts'
 
@@ -87,7 +88,7 @@ async function expectReplayedOnce(records: readonly InputRecord[]): Promise<void
 }
 
 function dlq(...args: string[]): Promise<CommandResult> {
-  return command(['dlq', ...args], application.environment)
+  return runHere(['dlq', ...args], application.environment)
 }
 
 async function dlqJson(...args: string[]) {
@@ -226,7 +227,7 @@ describe('replay', () => {
     expect(await dlqJson('replay', '--limit', '12')).toMatchObject({ replayed: 12 })
     await expectExact(application, { valid: 112, invalid: 20 })
     expect(await instance.stop()).toBe(0)
-    expect((await command(['reset'], application.environment)).exitCode).toBe(0)
+    expect((await runHere(['reset'], application.environment)).exitCode).toBe(0)
     application.start()
     // Everything is read again: each dead record has two letters now.
     await waitForSummary([{ count: 40, waiting: 16 }])
@@ -305,7 +306,7 @@ describe('replay', () => {
   test('says what is missing', async () => {
     application = new Application('dlq-missing')
     expect(await dlq('replay')).toMatchObject({ exitCode: 1, err: expect.stringContaining('TOPIC_MISSING') })
-    const off = await command(['dlq', 'list'], { ...application.environment, DLQ_TOPIC: '' })
+    const off = await runHere(['dlq', 'list'], { ...application.environment, DLQ_TOPIC: '' })
     expect(off).toMatchObject({ exitCode: 2, err: expect.stringContaining('DLQ_TOPIC is empty') })
   })
 })
