@@ -21,7 +21,9 @@ import { type LocalKafka, runKafkaTool, startLocalKafka } from '../../src/local-
 import { type Acl, type AclCommand, aclsOf } from '../../src/login-stats/acls/acls.ts'
 import { type Config, loadConfig } from '../../src/login-stats/config/index.ts'
 import { loginGenerator } from '../../src/login-stats/generator/login-generator.ts'
+import type { Summary } from '../../src/login-stats/http/api-schemas.ts'
 import { openProcessor } from '../../src/login-stats/processor.ts'
+import { openService } from '../../src/login-stats/service.ts'
 import type { KafkaClient } from '../../src/ports/kafka.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { createLogger } from '../../src/system/logger.ts'
@@ -33,6 +35,8 @@ const principal = 'User:application'
 const silent = createLogger({ level: 'silent' })
 /** Of a processor that neither gets anywhere nor ends. */
 const limitMs = 20_000
+/** Of a service that lacks a right: with all rights it takes a third of it. */
+const servesWithinMs = 10_000
 /** Longer than what has been read stays in the repartition topic. */
 const purgedAfterMs = 34_000
 
@@ -85,6 +89,8 @@ class GrantedApplication {
       ENRICHED_TOPIC: `${prefix}-enriched`,
       STATE_DIR: this.stateDir,
       STREAM_THREADS: '1',
+      // What stands around the processor has a test of its own.
+      ...{ HTTP_PORT: '', INSIGHTS_TOPIC: settings.HTTP_PORT === undefined ? '' : `${prefix}-insights` },
       ...settings,
     }
     this.config = loadConfig(this.environment)
@@ -132,18 +138,37 @@ class GrantedApplication {
   async hasCounted(): Promise<boolean> {
     const { outputTopic, dlqTopic, enrichedTopic } = this.config
     for (const topic of [outputTopic, dlqTopic ?? '', enrichedTopic ?? ''])
-      if (!(await this.#reaches(topic, 'lastStable'))) return false
+      if (!(await this.reaches(topic, 'lastStable'))) return false
     return true
   }
 
   hasPurged(): Promise<boolean> {
-    return this.#reaches(`${this.config.appId}-counts-repartition`, 'earliest')
+    return this.reaches(`${this.config.appId}-counts-repartition`, 'earliest')
   }
 
-  async #reaches(topic: string, which: 'earliest' | 'lastStable'): Promise<boolean> {
+  async reaches(topic: string, which: 'earliest' | 'lastStable'): Promise<boolean> {
     const count = (await client.admin.topics([topic])).get(topic)?.partitionCount ?? 0
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
     return (await client.admin.listOffsets(partitions, which)).some((offset) => offset > 0)
+  }
+
+  /** Runs the processor with all that stands around it; returns whether it came to that in time. */
+  async serves(until: (url: string) => Promise<boolean>, patienceMs: number): Promise<boolean> {
+    const service = await openService({ config: this.config, logTo: { level: 'silent' } }, silent)
+    const running = service.run()
+    try {
+      const deadline = systemClock.monotonic() + patienceMs
+      while (systemClock.monotonic() < deadline) {
+        if (await until(`http://127.0.0.1:${service.httpPort}`)) return true
+        await systemClock.sleep(50)
+      }
+      return false
+    } finally {
+      service.stop()
+      await running
+      await service.close()
+      rmSync(this.stateDir, { recursive: true, force: true })
+    }
   }
 
   /** Runs the processor until then; returns why it ended before, or null if it did not. */
@@ -319,6 +344,35 @@ test('run: its lines are enough, and it needs each of them', async () => {
     if (!isPurge(line))
       expect(await runWeakened(index, {}), `without ${told(line)}`).toBe('AUTHORIZATION_FAILED')
   expect(await Promise.all(purging)).toEqual([null, 'AUTHORIZATION_FAILED'])
+})
+
+test('run: what answers over HTTP, and the insights, need their own lines, and each of them', async () => {
+  const withAll = async () => {
+    const application = await withInput(null, { HTTP_PORT: '0', INSIGHTS_INTERVAL: '1s' })
+    await application.produce()
+    return application
+  }
+  const isServing = (application: GrantedApplication) => async (url: string) => {
+    const answer = await fetch(`${url}/api/summary`).catch(() => null)
+    if (answer?.ok !== true) return false
+    const { dead_letters: deadLetters } = (await answer.json()) as Summary
+    const hasAnswered = deadLetters !== null && (await fetch(`${url}/api/tasks`)).ok
+    return hasAnswered && (await application.reaches(application.config.insightsTopic ?? '', 'lastStable'))
+  }
+  const application = await withAll()
+  await application.grant(application.lines('run'))
+  expect(await application.serves(isServing(application), 2 * limitMs)).toBe(true)
+  const names = (of: GrantedApplication) =>
+    of.lines('run').map((line) => told(line).replaceAll(of.config.appId, ''))
+  const withoutThem = names(new GrantedApplication())
+  const further = names(application).filter((name) => !withoutThem.includes(name))
+  expect(further.length).toBe(5)
+  for (const name of further) {
+    const other = await withAll()
+    const lines = other.lines('run')
+    await other.grant(weakened(lines, names(other).indexOf(name)))
+    expect(await other.serves(isServing(other), servesWithinMs), `without ${name}`).toBe(false)
+  }
 })
 
 test('run: with a transaction for each task it needs the lines of these', async () => {

@@ -115,7 +115,10 @@ class World {
   }
 
   /** A replay in a process of its own. */
-  begin(name: string, code: string | null = null): { process: SimulatedProcess; report: Promise<ReplayReport> } {
+  begin(
+    name: string,
+    code: string | null = null,
+  ): { process: SimulatedProcess; report: Promise<ReplayReport> } {
     const { process, kafka } = this.process(name)
     const report = replay({
       ...{ kafka, clock: process.clock, log: silentLog, config, code, rate },
@@ -151,7 +154,10 @@ class World {
 
   async expectAllOnce(what: string): Promise<void> {
     const copies = await this.copies()
-    expect([...copies].filter(([, count]) => count !== 1), what).toEqual([])
+    expect(
+      [...copies].filter(([, count]) => count !== 1),
+      what,
+    ).toEqual([])
     expect(copies.size, what).toBe(letterCount)
   }
 }

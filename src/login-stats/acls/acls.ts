@@ -85,6 +85,7 @@ const needs: Readonly<Record<AclCommand, (config: Config) => Need[]>> = {
     ...topic(config.outputTopic, 'Write', 'Create', 'DescribeConfigs'),
     group(config.appId, 'literal', 'Read'),
     ...transactionsOfProcessor(config),
+    ...aroundProcessor(config),
   ],
   generate: ({ appId, inputTopic }) => [
     ...topic(inputTopic, 'Write'),
@@ -123,7 +124,18 @@ const needs: Readonly<Record<AclCommand, (config: Config) => Need[]>> = {
     ...topic(repartitionOf(config), 'Create', 'Describe', 'DescribeConfigs'),
     ...topic(changelogOf(config), 'Create', 'Describe', 'DescribeConfigs'),
     ...topic(config.outputTopic, 'Create', 'Describe', 'DescribeConfigs'),
+    ...topic(config.insightsTopic, 'Create', 'Describe'),
   ],
+}
+
+/** What answers over HTTP, and the insights, read the table and the dead letters. */
+function aroundProcessor({ appId, httpPort, insightsTopic, outputTopic, dlqTopic }: Config): Need[] {
+  const isReading = httpPort !== null || insightsTopic !== null
+  return [
+    ...(isReading ? [...topic(outputTopic, 'Read'), ...topic(dlqTopic, 'Read')] : []),
+    ...topic(insightsTopic, 'Write', 'Create'),
+    ...(insightsTopic === null ? [] : [transactions(`${appId}-insights`, 'literal')]),
+  ]
 }
 
 /** The names that TRANSACTION_SCOPE leads to: of the threads, or of the tasks of both subtopologies. */
