@@ -69,7 +69,7 @@ describe.skipIf(browserPath === null)(`the page of a running processor${browserR
     const second = await application.produceLogins(3_000, { seed: 2, invalidShare: 0.02 })
     await counted(validOf(first) + validOf(second))
     expect(await locale.textContent()).not.toBe(before)
-    const tasks = page.getByRole('table', { name: 'Tasks' })
+    const tasks = page.getByRole('table', { name: 'Tasks, where' })
     await expect.poll(() => tasks.locator('tbody tr').count(), { timeout: 20_000 }).toBe(4)
     await expect.poll(() => tasks.getByText('running').count(), { timeout: 20_000 }).toBe(4)
 

@@ -49,6 +49,15 @@ function fromZero(_chart, _lowest, highest) {
   return [0, highest === null || highest <= 0 ? 1 : highest * 1.15]
 }
 
+/**
+ * Whether the time below a tick would run into the other axis, or out of the chart.
+ * @param {number} time
+ * @param {[number, number]} span
+ */
+function isAtAnEnd(time, [from, to]) {
+  return time - from < 0.05 * (to - from) || to - time < 0.03 * (to - from)
+}
+
 /** A line without axes, beside a number. It says nothing to who cannot see it: the number does. */
 export function sparkline() {
   const root = element('div', { class: 'sparkline', 'aria-hidden': 'true' })
@@ -119,8 +128,9 @@ export function rateChart(root, onPoint) {
           ...axis,
           grid: { show: false },
           space: 96,
-          size: 28,
-          values: (_, times) => times.map((time) => format.clockTime(time * 1000)),
+          size: 26,
+          values: (_, times) =>
+            times.map((time) => (isAtAnEnd(time, span) ? '' : format.clockTime(time * 1000))),
         },
         {
           ...axis,

@@ -49,7 +49,7 @@ const columns = [
   { label: 'Value', class: 'value' },
   { label: 'Logins', class: 'number' },
   { label: 'Share', class: 'number share' },
-  { label: '2 min', class: 'trend' },
+  { label: 'Last 2 min', class: 'trend' },
 ]
 
 /**

@@ -54,7 +54,7 @@ export function share(part, all) {
  */
 export function duration(ms) {
   const seconds = Math.floor(ms / 1000)
-  if (seconds < 1) return 'under 1 s'
+  if (seconds < 1) return '<1 s'
   if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
   if (minutes < 10) return `${minutes} min ${seconds % 60} s`

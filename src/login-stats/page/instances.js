@@ -53,7 +53,8 @@ function instanceRow() {
     root: tableRow(headingCell('name', element('div', {}, name, ' ', note), where), tasks, standbys),
     update({ instance, host: seenAt, endpoint, is_reachable, is_this, tasks: active, standby_tasks }) {
       setText(name, format.readable(instance))
-      setText(host, format.readable(seenAt))
+      // The broker puts a slash before an address.
+      setText(host, format.readable(seenAt.replace(/^\//, '')))
       setAttribute(note, 'data-state', is_reachable ? 'running' : 'unknown')
       setText(note, is_this ? 'this one' : is_reachable ? '' : 'does not answer')
       const url = webAddress(endpoint)

@@ -120,6 +120,7 @@ function taskRow() {
       }
       setText(lag, format.count(task.lag_records))
       setText(standbys, task.standbys.map(standbyInWords).join(', ') || 'none')
+      standbys.toggleAttribute('data-none', task.standbys.length === 0)
     },
   }
 }

@@ -80,6 +80,7 @@ describe.each([
   test.each([
     ['text', 'surface'],
     ['text', 'ground'],
+    ['text', 'raised'],
     ['text', 'accent-wash'],
     ['muted', 'surface'],
     ['muted', 'ground'],

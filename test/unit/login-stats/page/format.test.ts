@@ -37,8 +37,8 @@ describe('numbers', () => {
   test('durations are as coarse as they are long', () => {
     const durations = [0, 999, 1_000, 59_999, 200_000, 3_599_000, 7_500_000, 90_000_000, 900_000_000]
     expect(durations.map(format.duration)).toEqual([
-      'under 1 s',
-      'under 1 s',
+      '<1 s',
+      '<1 s',
       '1 s',
       '59 s',
       '3 min 20 s',
