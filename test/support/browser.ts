@@ -64,6 +64,7 @@ export async function openPage(
 /** Keeps the whole page as a picture: the output of a test, for people to look at. */
 export async function keepPicture(page: Page, name: string): Promise<void> {
   mkdirSync(outputDirectory, { recursive: true })
+  await page.evaluate('scrollTo(0, 0)')
   await page.screenshot({
     path: join(outputDirectory, `${name}.png`),
     fullPage: true,
