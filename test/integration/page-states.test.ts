@@ -247,6 +247,27 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
     await shows(page.locator('#notice'), 'below what they should be')
   })
 
+  test('counts that grow because the table is being read are no logins a second', async () => {
+    const part = usual.map((each) => ({ ...each, count: Math.round(each.count / 10) }))
+    server.known = { rows: part, summary: { is_complete: false, windows: [] }, tasks: null }
+    const context = await browser.newContext({ viewport: desktop })
+    const page = await context.newPage()
+    opened.push({ page, complaints: [], foreignRequests: [] })
+    await page.clock.install()
+    await page.goto(`${server.url}#last-1h`)
+    await shows(statusWord(page), 'Reading the table')
+    await page.clock.runFor(5_000)
+    server.publish({ rows: usual, summary: {} })
+    await shows(statusWord(page), 'Live')
+    const pace = ranking(page, 'Device type').locator('.trend .unseen').first()
+    await shows(pace, '– per second')
+    await page.clock.runFor(5_000)
+    server.publish({ rows: usual.map((each) => ({ ...each, count: each.count + 50 })) })
+    await shows(pace, /^(9\.\d|10) per second$/)
+    // Nor has the window of the address been forgotten, which was not offered at first.
+    await shows(page.locator('#total-label'), 'last 1h')
+  })
+
   test('before the first login it says so', async () => {
     server.known = { rows: [], summary: { dead_letters: null }, tasks: tasksOf(['a'], 2) }
     const { page, complaints } = await open()

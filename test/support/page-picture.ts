@@ -11,11 +11,11 @@ if (url === undefined || path === undefined) throw new Error('Usage: page-pictur
 const browser = await startBrowser()
 try {
   const { page } = await openPage(browser, url, {
-    viewport: { width: 1280, height: 1060 },
+    viewport: { width: 1280, height: 900 },
     colorScheme: 'light',
   })
   await delay(Number(seconds) * 1000)
-  await page.screenshot({ path })
+  await page.screenshot({ path, fullPage: true })
 } finally {
   await browser.close()
 }

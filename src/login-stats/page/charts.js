@@ -128,7 +128,7 @@ export function rateChart(root, onPoint) {
           ...axis,
           grid: { show: false },
           space: 96,
-          size: 26,
+          size: 22,
           values: (_, times) =>
             times.map((time) => (isAtAnEnd(time, span) ? '' : format.clockTime(time * 1000))),
         },

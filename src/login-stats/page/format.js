@@ -127,6 +127,16 @@ export function readable(text) {
   return /^\s|\s$|^$/.test(shown) ? `“${shown}”` : shown
 }
 
+/**
+ * The name of an instance where there is little room: its ends, as it may differ from others in either.
+ * @param {string} name
+ */
+export function shortName(name) {
+  const characters = [...readable(name)]
+  if (characters.length <= 16) return characters.join('')
+  return `${characters.slice(0, 7).join('')}…${characters.slice(-5).join('')}`
+}
+
 /** @param {string} character */
 function picture(character) {
   const code = character.codePointAt(0) ?? 0

@@ -22,7 +22,7 @@ import { windowSwitch } from './window-switch.js'
 /** @import { Row, Summary, Tasks } from '../http/api-schemas.ts' */
 /** @import { LastAnswer } from './freshness.js' */
 
-const sparklineStepMs = 2_000
+const sparklineStepMs = 4_000
 
 /** @type {Summary | null} */
 let summary = null
@@ -60,7 +60,9 @@ followStream('api/stream?events=summary,tasks&limit=10', {
     summary = received
     answer = { receivedAt: now, ageMs: received.age_ms, isComplete: received.is_complete }
     rates.add(received.rate_per_second, now)
-    for (const { top, least } of received.dimensions) sample([...top, ...least], now)
+    // Counts of a table that is still being read grow by reading, not by logins.
+    if (received.is_complete)
+      for (const { top, least } of received.dimensions) sample([...top, ...least], now)
     counts.forget(now)
     windows.offer(received.windows, chosenWindow)
     rowsOfWindow.follow(received, now)

@@ -110,7 +110,8 @@ function taskRow() {
     update(task) {
       setText(name, format.readable(task.task))
       setText(topic, `${format.readable(task.topic)} / ${task.partition}`)
-      setText(instance, task.instance === null ? 'no instance' : format.readable(task.instance))
+      setText(instance, task.instance === null ? 'no instance' : format.shortName(task.instance))
+      setAttribute(instance, 'title', task.instance ?? '')
       setAttribute(state, 'data-state', task.state)
       setText(state, format.readable(task.state))
       restore.hidden = task.restore === null
@@ -139,5 +140,5 @@ function remainingInWords({ remaining_records: records, remaining_seconds: secon
 /** @param {Task['standbys'][number]} standby */
 function standbyInWords({ instance, lag_records: lag }) {
   const behind = lag === null ? '' : lag === 0 ? ' (warm)' : ` (${format.count(lag)} behind)`
-  return `${format.readable(instance)}${behind}`
+  return `${format.shortName(instance)}${behind}`
 }

@@ -12,13 +12,15 @@ const prefix = '#last-'
 export function windowSwitch(parent, onChoice) {
   /** @type {string | null} */
   let shown = null
-  const wanted = location.hash.startsWith(prefix)
+  /** @type {string | null} as the address says, until it is offered or another one is chosen */
+  let wanted = location.hash.startsWith(prefix)
     ? decodeURIComponent(location.hash.slice(prefix.length))
     : null
 
   parent.addEventListener('change', ({ target }) => {
     if (!(target instanceof HTMLInputElement)) return
     const chosen = target.value === '' ? null : target.value
+    wanted = null
     history.replaceState(null, '', chosen === null ? location.pathname : prefix + encodeURIComponent(chosen))
     onChoice(chosen)
   })
@@ -32,10 +34,9 @@ export function windowSwitch(parent, onChoice) {
     offer(windows, current) {
       const offered = windows.join(' ')
       if (offered === shown) return
-      const first = shown === null
       shown = offered
-      const chosen =
-        [first ? wanted : current].find((name) => name !== null && windows.includes(name)) ?? null
+      const chosen = [wanted, current].find((name) => name !== null && windows.includes(name)) ?? null
+      if (chosen === wanted) wanted = null
       parent.querySelectorAll('label').forEach((label) => {
         label.remove()
       })

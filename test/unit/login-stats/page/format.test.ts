@@ -70,6 +70,12 @@ describe('names and values', () => {
     )
   })
 
+  test('a long name of an instance keeps both of its ends', () => {
+    expect(format.shortName('login-stats-0')).toBe('login-stats-0')
+    expect(format.shortName('lmYL3fZfpBglxWUJhRgMJA')).toBe('lmYL3fZ…RgMJA')
+    expect(format.shortName('login-stats-west-2-replica-11')).toBe('login-s…ca-11')
+  })
+
   test('what cannot be seen is made visible', () => {
     expect(format.readable('a\nb\u0000')).toBe('a␊b␀')
     expect(format.readable('safe\u202Etxt.exe')).toBe('safe[U+202E]txt.exe')
@@ -80,11 +86,14 @@ describe('names and values', () => {
   })
 
   test('nothing that is shown is blank, or turns the text around it', () => {
+    const anyText = fc
+      .array(fc.integer({ min: 0, max: 0x10ffff }))
+      .map((codes) => String.fromCodePoint(...codes))
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(fc.oneof(fc.string(), anyText), (text) => {
         const shown = format.readable(text)
         expect(shown.trim()).not.toBe('')
-        expect(shown).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+        expect(shown).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}]/u)
       }),
     )
   })
