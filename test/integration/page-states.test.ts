@@ -365,15 +365,15 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
       await page.clock.install()
       await page.goto(server.url)
       let rows: readonly Row[] = usual
-      for (let step = 0; step < 60; step += 1) {
-        const wave = 1 + 0.35 * Math.sin(step / 6) + 0.1 * Math.sin(step * 2.1)
+      for (let step = 0; step < 30; step += 1) {
+        const wave = 1 + 0.35 * Math.sin(step / 3) + 0.1 * Math.sin(step * 2.1)
         rows = rows.map((each) => ({ ...each, count: each.count + Math.round((each.count / 900) * wave) }))
         server.publish({
           rows,
           summary: { dead_letters: deadLetters, rate_per_second: 1_000 * wave },
         })
         await shows(total(page), rows[0]?.count.toLocaleString('en') ?? '')
-        await page.clock.runFor(2_500)
+        await page.clock.runFor(5_000)
       }
       await shows(statusWord(page), 'Live')
       expect(await overflow(page)).toBe(0)

@@ -1,6 +1,6 @@
 /**
  * Takes the picture of the README: `node test/support/page-picture.ts URL FILE [SECONDS]`. Watches the page of a running processor for so long
- * (three minutes if not said), so that the charts have something to show.
+ * (three minutes if not said), so that the charts have something to show. `pngquant` makes the file a third as large.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { openPage, startBrowser } from './browser.ts'
