@@ -165,8 +165,11 @@ describe('replay', () => {
     let kills = 0
     do {
       const started = startCommand(['dlq', 'replay', '--rate', '1200', '--json'], application.environment)
-      // Node needs some 400 ms to begin; a whole replay takes 2.5 s more.
-      const timer = setTimeout(() => started.kill('SIGKILL'), 300 + random.below(1200))
+      // Node needs some 400 ms to begin, more on a busy machine; a whole replay takes 2.5 s more. Each gets more time than the one before.
+      const timer = setTimeout(
+        () => started.kill('SIGKILL'),
+        300 + random.below(Math.floor(1000 * 1.05 ** kills)),
+      )
       result = await started.ended
       clearTimeout(timer)
       if (result.exitCode === null) kills++
