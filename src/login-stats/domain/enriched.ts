@@ -11,7 +11,7 @@
  */
 import type { IpMask } from './ip-masking.ts'
 import { IsoTime } from './iso-time.ts'
-import { eachMember } from './json-scanner.ts'
+import { eachMember, stringAt } from './json-scanner.ts'
 
 export const ENRICHED_FIELDS = ['processed_time', 'login_time', 'latency_ms'] as const
 
@@ -97,10 +97,9 @@ export class Enricher {
   }
 
   #writeMasked(bytes: Buffer, start: number, end: number, maskIp: IpMask): void {
-    const value =
-      bytes[start] === 0x22 /* " */ ? (JSON.parse(bytes.toString('utf8', start, end)) as string) : null
+    const text = bytes[start] === 0x22 /* " */ ? stringAt(bytes, start, end) : null
     // Nothing stands in a null that could be hidden.
-    const masked = bytes[start] === 0x6e /* n */ ? 'null' : JSON.stringify(maskIp(value))
+    const masked = bytes[start] === 0x6e /* n */ ? 'null' : `"${maskIp(text)}"`
     this.#used += this.#buffer.write(masked, this.#used, 'latin1')
   }
 }

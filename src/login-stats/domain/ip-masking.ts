@@ -14,6 +14,7 @@
 import { createHmac } from 'node:crypto'
 import { isIPv4, isIPv6 } from 'node:net'
 
+/** Gives ASCII that needs no escapes in JSON. */
 export type IpMask = (text: string | null) => string
 
 export type EnrichedIp =

@@ -112,15 +112,22 @@ export function eachMember(
   while (bytes[at] === 0x22 /* " */) {
     const memberStart = at
     const nameEnd = stringEnd(bytes, at)
-    const name: unknown = JSON.parse(bytes.toString('utf8', memberStart, nameEnd))
+    const name = stringAt(bytes, memberStart, nameEnd)
     const valueStart = skipBlanks(bytes, skipBlanks(bytes, nameEnd) + 1)
     at = valueEnd(bytes, valueStart)
-    each(String(name), memberStart, at, valueStart)
+    each(name, memberStart, at, valueStart)
     at = skipBlanks(bytes, at)
     // Behind the object may stand a quote too: the bytes are those of a whole batch.
     if (bytes[at] !== 0x2c /* , */) return
     at = skipBlanks(bytes, at + 1)
   }
+}
+
+/** The text of the valid string `bytes[start, end)`, quotes included. Most have no escapes, and need no parser. */
+export function stringAt(bytes: Buffer, start: number, end: number): string {
+  for (let at = start; at < end; at++)
+    if (bytes[at] === 0x5c /* \ */) return String(JSON.parse(bytes.toString('utf8', start, end)))
+  return bytes.toString('utf8', start + 1, end - 1)
 }
 
 /** After the closing quote of a valid string that opens at `start`. */
