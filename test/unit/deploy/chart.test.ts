@@ -31,8 +31,23 @@ function runHelm(...args: string[]): { exitCode: number | null; output: string; 
   return runTool(helm.command ?? '', args)
 }
 
+interface Rendered {
+  readonly text: string
+  readonly manifests: Manifest[]
+}
+
+/** By arguments: a start of helm takes long. */
+const rendered = new Map<string, Rendered>()
+
 /** The manifests of a file of values, with more of them. */
-function render(values: string, ...more: string[]): { text: string; manifests: Manifest[] } {
+function render(values: string, ...more: string[]): Rendered {
+  const name = [values, ...more].join(' ')
+  const found = rendered.get(name) ?? renderAnew(values, more)
+  rendered.set(name, found)
+  return found
+}
+
+function renderAnew(values: string, more: readonly string[]): Rendered {
   const { exitCode, stdout, output } = runHelm(
     ...['template', 'release', chart, '--namespace', 'stats', ...kubeVersion],
     ...['--values', join(chart, 'ci', values), ...more],
