@@ -94,6 +94,7 @@ export class Surroundings {
       ...{ instance: processor.instanceId, status: () => processor.status() },
     })
     return {
+      dimensions: this.#config.dimensions.map(({ name }) => name),
       complete: () => followed.complete(),
       begin: () => followed.begin(),
       hold: () => followed.hold(),

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectKafka } from '../../src/kafka/index.ts'
+import { freePorts } from '../../src/local-kafka/free-ports.ts'
 import { type LocalKafka, startLocalKafka } from '../../src/local-kafka/index.ts'
 import { ipMaskOf } from '../../src/login-stats/domain/ip-masking.ts'
 import type { Header, KafkaClient } from '../../src/ports/kafka.ts'
@@ -33,6 +34,8 @@ const enrichedIpKey = 'canary-of-the-pseudonyms'
 let kafka: LocalKafka
 let client: KafkaClient
 let environment: Readonly<Record<string, string>>
+/** Of the processor's HTTP server. */
+let url: string
 /** Everything that any command has written, with its name. */
 const written: { readonly by: string; readonly text: string }[] = []
 
@@ -50,6 +53,8 @@ beforeAll(async () => {
     log: createLogger({ level: 'silent' }),
   })
   const identity = makeIdentity('login-stats')
+  const [port] = await freePorts(1)
+  url = `http://127.0.0.1:${port}`
   environment = {
     LOG_LEVEL: 'debug',
     KAFKA_BROKERS: kafka.bootstrapServers,
@@ -70,6 +75,9 @@ beforeAll(async () => {
     ENRICHED_IP_KEY_FILE: file('ip-key', `${enrichedIpKey}\n`),
     STATE_DIR: join(directory, 'state'),
     STREAM_THREADS: '2',
+    HTTP_PORT: String(port),
+    INSIGHTS_TOPIC: `${prefix}-insights`,
+    INSIGHTS_INTERVAL: '1s',
   }
 })
 
@@ -89,6 +97,19 @@ async function ok(...args: string[]): Promise<string> {
   const { exitCode, out, err } = await run(...args)
   expect(exitCode, `${args.join(' ')}: ${err}`).toBe(0)
   return out
+}
+
+const pages = ['/', '/metrics', '/openapi.json', '/livez', '/readyz']
+const answers = ['table?limit=1000', 'table/total', 'summary', 'tasks', 'instance', 'insights', 'nothing']
+
+/** Everything that the HTTP server tells to whoever asks. */
+async function ask(): Promise<void> {
+  for (const path of [...pages, ...answers.map((name) => `/api/${name}`)]) {
+    const answer = await fetch(`${url}${path}`)
+    expect(answer.status, path).toBe(path.endsWith('nothing') ? 404 : 200)
+    const headers = JSON.stringify([...answer.headers])
+    written.push({ by: path, text: headers + (await answer.text()) })
+  }
 }
 
 /** One good login, and one that is wrong in each way that has a code. */
@@ -139,6 +160,7 @@ test('neither secrets nor personal data are written by any command, whatever hap
   await ok('dlq', 'show', `${partition}:${offset}`)
   await ok('dlq', 'show', `${partition}:${offset}`, '--json')
   await ok('dlq', 'replay', '--json')
+  await ask()
   await run('reset')
   processor.kill('SIGTERM')
   const { exitCode, out, err } = await processor.ended

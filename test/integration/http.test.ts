@@ -89,10 +89,10 @@ test('rows come in the order that was asked for, whatever the dimension, window 
   expect(inWindow).toEqual(inWindow.toSorted((x, y) => y - x))
   expect((await client.json<Rows>('/api/table?dimension=nothing')).rows).toEqual([])
   const summary = await client.json<Summary>('/api/summary?limit=3')
-  expect(summary.dimensions.map(({ dimension }) => dimension).sort()).toEqual([
-    'app_version',
-    'device_type',
+  expect(summary.dimensions.map(({ dimension }) => dimension)).toEqual([
     'locale',
+    'device_type',
+    'app_version',
   ])
   const locale = summary.dimensions.find(({ dimension }) => dimension === 'locale')
   expect(locale?.top).toEqual(all.rows.slice(0, 3))

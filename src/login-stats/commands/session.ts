@@ -11,14 +11,20 @@ export interface Session {
   readonly kafka: KafkaClient
 }
 
-/** Connects, waiting for Kafka as the processor does; closes the connections when `work` has ended. */
+/**
+ * Connects, waiting for Kafka as the processor does; closes the connections when `work` has ended. `isQuiet`: for a command that draws on
+ * the terminal where log lines would appear.
+ */
 export async function withKafka<T>(
   context: CommandContext,
   command: string,
   work: (session: Session) => Promise<T>,
+  { isQuiet = false }: { readonly isQuiet?: boolean } = {},
 ): Promise<T> {
   const config = loadConfig(context.environment)
-  const log = context.createLog({ level: config.logLevel === 'debug' ? 'debug' : 'warn' })
+  const log = context.createLog({
+    level: isQuiet ? 'silent' : config.logLevel === 'debug' ? 'debug' : 'warn',
+  })
   const { kafkaOf } = await import('../kafka-client.ts')
   const kafka = kafkaOf(config, log, `${config.appId}-${command}`)
   try {

@@ -61,7 +61,8 @@ export async function showTable(context: CommandContext, options: TableOptions):
     window: options.window ?? null,
     limit: options.least ?? options.top ?? null,
   }
-  await withKafka(context, 'table', async (session) => {
+  const isDrawing = options.watch === true && options.json !== true && isForPeople(context)
+  const work = async (session: Session): Promise<void> => {
     const { clock } = context
     const { config, kafka, log } = session
     const table = LoginStatsTable.follow({
@@ -88,7 +89,8 @@ export async function showTable(context: CommandContext, options: TableOptions):
       await show.close()
       await table.close()
     }
-  })
+  }
+  await withKafka(context, 'table', work, { isQuiet: isDrawing })
 }
 
 /** For people at a terminal: drawn in place while it is watched. */

@@ -9,20 +9,23 @@ export interface SummaryOptions {
   readonly limit: number
   /** The rows with the most in this window; in all if null. */
   readonly window: string | null
+  /** In this order; others, which are not counted any more, come after them. */
+  readonly dimensions: readonly string[]
 }
 
 /** The table at a glance. */
 export async function summaryOf(
   { table, deadLetters, rate }: Following,
-  { limit, window }: SummaryOptions,
+  { limit, window, dimensions: order }: SummaryOptions,
 ): Promise<Summary> {
   const total = await table.get(totalKey)
   const dimensions = []
-  for (const [dimension, keyCount] of table.keyCounts) {
-    if (dimension === totalKey) continue
+  const found = [...table.keyCounts.keys()].filter((dimension) => dimension !== totalKey)
+  const known = order.filter((dimension) => found.includes(dimension))
+  for (const dimension of [...known, ...found.filter((one) => !order.includes(one))]) {
     dimensions.push({
       dimension,
-      key_count: keyCount,
+      key_count: table.keyCounts.get(dimension) ?? 0,
       top: await table.top(dimension, limit, window ?? undefined),
       least: await table.least(dimension, limit, window ?? undefined),
     })

@@ -7,6 +7,8 @@ export interface Answers {
   complete(): Promise<Following>
   /** The table as it is. */
   begin(): Promise<Following>
+  /** What is counted by, in the order of the setting. */
+  readonly dimensions: readonly string[]
   /** Keeps following the table until the returned function is called. */
   hold(): () => void
   tasks(): Promise<Tasks>

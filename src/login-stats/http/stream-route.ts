@@ -169,7 +169,14 @@ class EventSender {
     this.#hasChanged = false
     this.#summaryAt = now
     const { limit, window } = this.#query
-    this.#send('summary', await summaryOf(await this.#answers.begin(), { limit, window: window ?? null }))
+    this.#send(
+      'summary',
+      await summaryOf(await this.#answers.begin(), {
+        limit,
+        window: window ?? null,
+        dimensions: this.#answers.dimensions,
+      }),
+    )
   }
 
   async #sendTasks(): Promise<void> {

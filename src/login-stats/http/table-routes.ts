@@ -79,7 +79,11 @@ export function addTableRoutes(server: FastifyInstance, answers: Answers): void 
       },
     },
     async ({ query: { limit, window } }) =>
-      await summaryOf(await answers.complete(), { limit, window: window ?? null }),
+      await summaryOf(await answers.complete(), {
+        limit,
+        window: window ?? null,
+        dimensions: answers.dimensions,
+      }),
   )
   routes.get(
     '/api/insights',

@@ -15,7 +15,8 @@ function has(acls: readonly Acl[], name: string, operation: string): boolean {
 describe('the access lists', () => {
   it('of the processor name every topic of its topology', () => {
     const names = aclsOf(config, ['run']).flatMap(({ type, name }) => (type === 'topic' ? [name] : []))
-    expect(new Set(names)).toEqual(new Set(topicNames(topologyOf(config))))
+    const insights = [config.insightsTopic ?? '']
+    expect(new Set(names)).toEqual(new Set([...topicNames(topologyOf(config)), ...insights]))
   })
 
   it('leave out what is off', () => {
@@ -30,8 +31,8 @@ describe('the access lists', () => {
       aclsOf(loadConfig({ ...environment, TRANSACTION_SCOPE: scope }), ['run'])
         .filter(({ type }) => type === 'transactional-id')
         .map(({ name, pattern }) => `${pattern} ${name}`)
-    expect(ofScope('thread')).toEqual(['prefixed app-thread-'])
-    expect(ofScope('task')).toEqual(['prefixed app-0_', 'prefixed app-1_'])
+    expect(ofScope('thread')).toEqual(['prefixed app-thread-', 'literal app-insights'])
+    expect(ofScope('task')).toEqual(['prefixed app-0_', 'prefixed app-1_', 'literal app-insights'])
   })
 
   it('say nothing twice, and nothing that another line implies', () => {
