@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { freePorts } from '../../src/local-kafka/free-ports.ts'
 import { Application } from '../support/application.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
 
@@ -41,6 +42,7 @@ beforeAll(() => {
     ...['-p', join(root, 'tsconfig.build.json')],
     ...['--outDir', join(app, 'dist')],
   ])
+  cpSync(join(root, 'src/login-stats/page'), join(app, 'dist/login-stats/page'), { recursive: true })
   copyFileSync(join(root, 'package.json'), join(app, 'package.json'))
   for (const path of productionPackages())
     cpSync(join(root, path), join(app, path), {
@@ -125,22 +127,32 @@ test('the emitted program runs without what is for development', async () => {
   )
 })
 
-test('it counts, in several threads, with nothing to write to but the state directory', async () => {
+test('it counts and answers, in several threads, with nothing to write to but the state directory', async () => {
   application = new Application('image')
   if (asImageUser.uid !== undefined) chownSync(application.stateDir, asImageUser.uid, asImageUser.gid)
   await application.createInput(2)
   const logins = await application.produceLogins(3000)
 
-  const child = start(['run'], { ...application.environment, STREAM_THREADS: '2' })
+  const [port] = await freePorts(1)
+  const http = { HTTP_PORT: String(port) }
+  const child = start(['run'], { ...application.environment, ...http, STREAM_THREADS: '2' })
   const end = ended(child)
   await Promise.race([
     expectExact(application, countOf(logins)),
     end.then(({ out, err }) => Promise.reject(new Error(`ended early\n${out}\n${err}`))),
   ])
+  // As the image's health check asks it, and as people do.
+  expect(await ended(start(['health'], http))).toMatchObject({ exitCode: 0, err: '' })
+  for (const path of ['/livez', '/readyz', '/', '/page.js', '/metrics', '/api/table', '/api/summary']) {
+    const { status } = await fetch(`http://127.0.0.1:${port}${path}`)
+    expect(status, path).toBe(200)
+  }
   child.kill('SIGTERM')
   const { exitCode, err } = await end
   expect(err).toBe('')
   expect(exitCode).toBe(0)
+
+  expect(await ended(start(['health'], http))).toMatchObject({ exitCode: 1 })
 
   expect(readdirSync(application.stateDir)).toEqual([application.config.appId])
   expect(readdirSync(image).toSorted()).toEqual(['app', 'login-stats', 'node'])
