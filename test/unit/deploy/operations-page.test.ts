@@ -53,14 +53,7 @@ describe('docs/OPERATIONS.md', () => {
       variable,
       ...(secret ? [`${variable}_FILE`] : []),
     ])
-    const ofOthers = [
-      'PROCESSOR_PORTS',
-      'SASL_SSL',
-      'INSIGHTS_INTERVAL',
-      'INSIGHTS_TOPIC',
-      'ENRICHED_IP',
-      'ENRICHED_IP_KEY_FILE',
-    ]
+    const ofOthers = ['PROCESSOR_PORTS', 'SASL_SSL']
     for (const word of words.filter((one) => /^[A-Z]+_[A-Z_]+$/.test(one)))
       expect([...settings, ...ofOthers], word).toContain(word)
     for (const word of words.filter((one) => one.startsWith('login_stats_')))
