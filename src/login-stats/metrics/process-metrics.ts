@@ -66,7 +66,9 @@ export class ProcessMetrics {
     const { processor } = this.#options
     const threads = await threadMetricsOf(processor)
     const counts = await this.#countsOf(processor)
-    const own = (await this.#registry.getMetricsAsJSON()) as PlainMetrics
+    const all = (await this.#registry.getMetricsAsJSON()) as PlainMetrics
+    // Some that prom-client brings would be left out where several processes are added up, such as the time of the start. Here is one.
+    const own = all.map((metric) => ({ ...metric, aggregator: 'first' as const }))
     return await AggregatorRegistry.aggregate([own, ...threads, counts]).metrics()
   }
 
