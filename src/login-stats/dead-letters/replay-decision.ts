@@ -51,6 +51,8 @@ export function decide(
   if (origin.truncated !== null) return 'truncated'
   const marks = [progress.plain, progress.ofCode(origin.code)]
   if ([...marks, here].some((mark) => mark !== null && isBehind(mark, letter))) return 'done'
-  const isForgotten = marks.some((mark) => letter.timestamp < (mark?.since ?? knownSince(rules.now)))
+  // A reset writes letters anew; what was replayed then is older than they are, but no older than the record.
+  const oldest = Math.min(letter.timestamp, origin.timestamp)
+  const isForgotten = marks.some((mark) => oldest < (mark?.since ?? knownSince(rules.now)))
   return isForgotten && !rules.isNeverReplayed ? 'unsure' : 'replay'
 }

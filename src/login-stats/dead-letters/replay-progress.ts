@@ -50,7 +50,7 @@ export function replayTransactionalId(appId: string): string {
   return `${appId}-dlq-replay`
 }
 
-/** The mark behind a letter that is done, and behind everything before it. */
+/** The mark behind a letter of our input that is done, and behind everything before it. */
 export function markAfter(mark: ReplayMark, letter: Letter): ReplayMark {
   const { origin, partition, offset } = letter
   if (origin === null || origin.partition !== partition) return { ...mark, offset: offset + 1 }

@@ -2,10 +2,10 @@
  * Writes dead letters back to the input as the records they were: key, value and headers, in their partition, with the time of now.
  * Each is written back at most once, whatever is killed, by transactions that also commit how far the replay has got:
  *
- *   1. Look up the topics, and what the dead-letter topic holds now: letters that are written from here on, by records that fail
- *      again, are left for the next replay.
+ *   1. Look up the topics.
  *   2. InitProducerId, under the one transactional id of all replays: fences another one, and finishes what it has left open.
- *   3. Read how far all replays have got. After 2: nobody else moves it now.
+ *   3. Look what the dead-letter topic holds now: letters that are written from here on, by records that fail again, are left for the
+ *      next replay. Read how far all replays have got. Both after 2: nobody else moves it now.
  *   4. Read on from there; batch by batch one transaction: the records, and the marks behind them.
  *   5. Where a transaction's outcome is open: again from 2, which decides it.
  */
@@ -80,9 +80,10 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   if (topics.input === null)
     throw new CodedError('TOPIC_MISSING', { operation: 'dlq replay', topic: config.inputTopic })
   const { name: topic, partitionCount } = topics.dlq
-  const ranges = await committedRanges({ kafka, topic }, partitionCount)
-  const run = new ReplayRun(options, topics, ranges)
-  if (options.isDryRun) return await run.go(null)
+  const rangesNow = () => committedRanges({ kafka, topic }, partitionCount)
+  if (options.isDryRun) return await new ReplayRun(options, topics, await rangesNow()).go(null)
+  let run: ReplayRun | null = null
+  let committed = 0
   for (let attempt = 1; ; attempt++) {
     const producer = kafka.producer({
       transactionalId: replayTransactionalId(config.appId),
@@ -91,10 +92,17 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
     try {
       // 2.
       await producer.init()
+      // After 2, so that nobody has committed beyond these ends.
+      run ??= new ReplayRun(options, topics, await rangesNow())
       return await run.go(producer)
     } catch (error) {
       const failure = coded(error, 'dlq replay')
       if (failure.code === 'PRODUCER_FENCED') throw fenced(failure)
+      // A long replay meets many passing troubles; they count from the last progress on.
+      if (run !== null && run.commits > committed) {
+        committed = run.commits
+        attempt = 1
+      }
       if (!passing.has(failure.code) || attempt === mostAttempts) throw failure
       // 5.
       log.warn({ code: failure.code, attempt }, `${failure.message} The replay goes on from its last commit.`)
@@ -121,6 +129,8 @@ class ReplayRun {
   readonly #group: GroupIdentity
   readonly #startedAt: number
   readonly #counts: ReplayCounts = noLetters()
+  /** Batches that were committed. */
+  commits = 0
   /** The transaction whose end was asked for and not heard of. */
   #inDoubt: ReplayBatch | null = null
   #deleted = 0
@@ -217,10 +227,9 @@ class ReplayRun {
       })
     batch.count(decision)
     if (decision === 'replay' && producer !== null) batch.append(letter, producer, clock.now())
-    batch.setMark(
-      partition,
-      decision === 'other-code' ? { ...mark, offset: offset + 1 } : markAfter(mark, letter),
-    )
+    // A letter of another input, or of another code, says nothing about how far ours has been passed.
+    const isOurs = decision !== 'other-code' && decision !== 'foreign'
+    batch.setMark(partition, isOurs ? markAfter(mark, letter) : { ...mark, offset: offset + 1 })
   }
 
   async #finish(
@@ -241,6 +250,7 @@ class ReplayRun {
       this.#inDoubt = batch
       await producer.commit()
       this.#inDoubt = null
+      this.commits += 1
     }
     this.#add(batch)
     this.#tellProgress(batch)

@@ -3,8 +3,8 @@
  * string (then nobody knows what it holds):
  *
  *   truncate  the network: of IPv4 the last number is 0 (`199.172.111.0`), of IPv6 all behind the first 48 bits (`2001:db8:85a3::`),
- *             in the shortest form of RFC 5952; an IPv4 address inside IPv6 (`::ffff:199.172.111.135`) as IPv4. `unknown` for what is
- *             no address.
+ *             in the shortest form of RFC 5952; an IPv4 address inside IPv6 (`::ffff:199.172.111.135`) as IPv4, and that in a 6to4
+ *             address (`2002:c7ac:6f87::`) without its last number. `unknown` for what is no address.
  *   hmac      a pseudonym: 32 hex digits, the first half of HMAC-SHA-256 of the text under a secret key, whatever the text is. The same
  *             text under the same key gives the same pseudonym; without the key neither can be found from the other. `unknown` for what
  *             is no text.
@@ -22,6 +22,7 @@ export type EnrichedIp =
   | { readonly mode: 'hmac'; readonly key: string }
 
 const unknown = 'unknown'
+const sixToFour = 0x2002
 const pseudonymDigits = 32
 
 /** Null: the addresses stay as they are. */
@@ -82,7 +83,14 @@ function networkOf(groups: readonly number[]): string {
     const [high = 0, low = 0] = groups.slice(6)
     return `${high >> 8}.${high & 0xff}.${low >> 8}.0`
   }
+  // 6to4: the IPv4 address stands in the second and third group.
+  if (groups[0] === sixToFour)
+    return `${sixToFour.toString(16)}:${hex(groups[1])}:${hex((groups[2] ?? 0) & 0xff00)}::`
   const network = groups.slice(0, 3)
   while (network.at(-1) === 0) network.pop()
   return `${network.map((group) => group.toString(16)).join(':')}::`
+}
+
+function hex(group: number | undefined): string {
+  return (group ?? 0).toString(16)
 }

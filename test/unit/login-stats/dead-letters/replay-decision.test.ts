@@ -155,7 +155,9 @@ describe('replays', () => {
                 copies.set(source, (copies.get(source) ?? 0) + 1)
               }
               mark =
-                decision === 'other-code' ? { ...mark, offset: letter.offset + 1 } : markAfter(mark, letter)
+                decision === 'other-code' || decision === 'foreign'
+                  ? { ...mark, offset: letter.offset + 1 }
+                  : markAfter(mark, letter)
             }
             marks.set(code, mark)
           }
