@@ -117,7 +117,7 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
       )
       const config = loadConfig(environment)
       expect(config.stateDir).toBe('/state')
-      expect(config.leaveGroupOnStop).toBe(values === 'hpa-values.yaml')
+      expect(config.leaveGroupOnStop).toBe(['hpa-values.yaml', 'mutual-tls-values.yaml'].includes(values))
       expect(config.sessionTimeoutMs).toBe(60_000)
     } finally {
       rmSync(secrets, { recursive: true })
@@ -187,11 +187,17 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
     const { manifests } = render('secured-values.yaml')
     const rules = one(manifests, 'PrometheusRule').spec
     const base = 'https://git.example/login-stats/blob/main/docs/'
-    const expected = parse(readText(alertsPath).replaceAll('runbook_url: docs/', `runbook_url: ${base}`))
-    expect(rules).toEqual(expected)
+    const { spec } = one(manifests, 'ServiceMonitor')
+    // Each release is a job of its own, by which its alerts go.
+    const [{ targetLabel, replacement: job }] = spec.endpoints[0].relabelings
+    expect([targetLabel, job]).toEqual(['job', 'stats/release-login-stats'])
+    const expected = readText(alertsPath)
+      .replaceAll('runbook_url: docs/', `runbook_url: ${base}`)
+      .replaceAll('job="login-stats"', `job="${job}"`)
+      .replaceAll('job: login-stats', `job: ${job}`)
+    expect(rules).toEqual(parse(expected))
     const dashboard = one(manifests, 'ConfigMap').data?.['login-stats.json'] ?? ''
     expect(JSON.parse(dashboard)).toEqual(JSON.parse(readText(dashboardPath)))
-    const { spec } = one(manifests, 'ServiceMonitor')
     const scraped = manifests.filter(
       ({ kind, metadata }) =>
         kind === 'Service' &&
@@ -241,6 +247,8 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
       'one needs the other',
     ],
     ['addresses hashed without a key', ['config.ENRICHED_IP=hmac'], 'enrichedIp.existingSecret'],
+    ['to wait for pods that come back as others', ['persistence.enabled=false'], 'needs persistence'],
+    ['a policy that keeps it from Kafka', ['kafka.brokers=kafka:9093'], 'does not have port 9093'],
     ['fewer at most than at least', ['autoscaling.minReplicas=9'], 'minReplicas'],
   ])('refuses %s', (_what, sets, message) => {
     const { exitCode, output } = runHelm(

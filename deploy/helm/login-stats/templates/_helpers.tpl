@@ -1,3 +1,8 @@
+{{/* What Prometheus calls the release's instances together. */}}
+{{- define "login-stats.job" -}}
+{{ .Release.Namespace }}/{{ include "login-stats.fullname" . }}
+{{- end }}
+
 {{- define "login-stats.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" }}
 {{- end }}
@@ -75,6 +80,21 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- if and (eq (toString (index .Values.config "ENRICHED_IP")) "hmac") (not .Values.enrichedIp.existingSecret) }}
 {{- $problems = append $problems "config.ENRICHED_IP=hmac needs enrichedIp.existingSecret" }}
+{{- end }}
+{{- if and (not .Values.persistence.enabled) (not .Values.restarts.leaveGroupOnStop) }}
+{{- $problems = append $problems "restarts.leaveGroupOnStop=false needs persistence: without its volume a pod comes back as another instance, and the tasks of the one before wait for the session time-out" }}
+{{- end }}
+{{- if .Values.networkPolicy.enabled }}
+{{- $ports := list }}
+{{- range .Values.networkPolicy.kafkaPorts }}
+{{- $ports = append $ports (toString (int .)) }}
+{{- end }}
+{{- range splitList "," $kafka.brokers }}
+{{- $port := regexFind "[0-9]+$" (trim .) }}
+{{- if not (has $port $ports) }}
+{{- $problems = append $problems (printf "networkPolicy.kafkaPorts does not have port %s of kafka.brokers" $port) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
 {{- $problems = append $problems "autoscaling.minReplicas is above autoscaling.maxReplicas" }}
