@@ -23,11 +23,15 @@ import { windowSwitch } from './window-switch.js'
 /** @import { LastAnswer } from './freshness.js' */
 
 const sparklineStepMs = 4_000
+/** Told every two seconds; what is older than this is shown as of when it was. */
+const tasksStaleMs = 10_000
 
 /** @type {Summary | null} */
 let summary = null
 /** @type {Tasks | null} */
 let tasks = null
+/** When the tasks were told: while Kafka cannot be asked for them, the table may be read all the same. */
+let tasksToldAt = 0
 /** @type {LastAnswer | null} */
 let answer = null
 /** @type {boolean | null} */
@@ -70,6 +74,7 @@ followStream('api/stream?events=summary,tasks&limit=10', {
   },
   onTasks(received) {
     tasks = received
+    tasksToldAt = Date.now() - received.age_ms
     draw()
   },
   onConnection(connected) {
@@ -97,8 +102,9 @@ function draw() {
 /** @param {number} now */
 function drawNow(now) {
   showStatus()
-  totals.update(summary, tasks, chosenWindow, now)
-  taskList.update(tasks)
+  const isKnown = now - tasksToldAt < tasksStaleMs
+  totals.update(summary, isKnown ? tasks : null, chosenWindow, now)
+  taskList.update(tasks, isKnown ? null : tasksToldAt)
   instanceList.update(tasks)
   deadLetters.update(summary)
   if (summary === null) return
@@ -124,5 +130,8 @@ function showStatus() {
   status.update(isConnected, answer, Date.now())
 }
 
-setInterval(showStatus, 1_000)
+setInterval(() => {
+  showStatus()
+  if (tasks !== null && Date.now() - tasksToldAt >= tasksStaleMs) draw()
+}, 1_000)
 draw()

@@ -55,10 +55,15 @@ export function tasksView() {
   }
 
   return {
-    /** @param {Tasks | null} tasks */
-    update(tasks) {
+    /**
+     * @param {Tasks | null} tasks
+     * @param {number | null} staleSince when they were told, where that is too long ago
+     */
+    update(tasks, staleSince) {
       root.hidden = tasks === null || tasks.tasks.length === 0
-      setText(group, tasks === null ? '' : groupInWords(tasks))
+      root.toggleAttribute('data-stale', staleSince !== null)
+      const asOf = staleSince === null ? '' : `As of ${format.clockTime(staleSince)}, not known since: `
+      setText(group, tasks === null ? '' : asOf + groupInWords(tasks))
       ordered = tasks === null ? [] : [...tasks.tasks].sort(byUrgency)
       showTasks()
       showButton()

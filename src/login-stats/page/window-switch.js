@@ -13,9 +13,7 @@ export function windowSwitch(parent, onChoice) {
   /** @type {string | null} */
   let shown = null
   /** @type {string | null} as the address says, until it is offered or another one is chosen */
-  let wanted = location.hash.startsWith(prefix)
-    ? decodeURIComponent(location.hash.slice(prefix.length))
-    : null
+  let wanted = windowInAddress()
 
   parent.addEventListener('change', ({ target }) => {
     if (!(target instanceof HTMLInputElement)) return
@@ -45,6 +43,16 @@ export function windowSwitch(parent, onChoice) {
       parent.hidden = windows.length === 0
       if (chosen !== current) onChoice(chosen)
     },
+  }
+}
+
+/** Null where the address names none; a link may have been cut or mistyped. */
+function windowInAddress() {
+  if (!location.hash.startsWith(prefix)) return null
+  try {
+    return decodeURIComponent(location.hash.slice(prefix.length))
+  } catch {
+    return null
   }
 }
 
