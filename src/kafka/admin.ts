@@ -12,7 +12,7 @@ import { brokerError } from './broker-errors.ts'
 import { groupKey, requestTimeoutMs } from './cluster.ts'
 import { decodeAssignment, decodeSubscription } from './consumer-protocol.ts'
 import { type PortContext, partitionKey } from './context.ts'
-import { missingInAnswer, stableOffsets } from './group-offsets.ts'
+import { lastOffsets, missingInAnswer, stableOffsets } from './group-offsets.ts'
 import { controlLane } from './lanes.ts'
 import { Backoff, retry } from './retry.ts'
 import { TopicAdmin } from './topic-admin.ts'
@@ -146,7 +146,7 @@ export class Admin implements KafkaAdmin {
   }
 
   async groupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]> {
-    const offsets = await this.committedOffsets(groupId, partitions)
+    const offsets = await lastOffsets(this.context, groupId, partitions)
     return offsets.map((committed) => committed?.offset ?? null)
   }
 

@@ -25,6 +25,24 @@ export async function stableOffsets(
   groupId: string,
   partitions: readonly TopicPartition[],
 ): Promise<(ConsumerOffset | null)[]> {
+  return await committedOffsets(context, groupId, partitions, true)
+}
+
+/** The same, and where a transaction is pending the offset before it, at once: to be looked at, never to go on from. */
+export async function lastOffsets(
+  context: PortContext,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<(ConsumerOffset | null)[]> {
+  return await committedOffsets(context, groupId, partitions, false)
+}
+
+async function committedOffsets(
+  context: PortContext,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+  requireStable: boolean,
+): Promise<(ConsumerOffset | null)[]> {
   if (partitions.length === 0) return []
   const group = groupKey(groupId)
   const operation = 'OffsetFetch'
@@ -37,7 +55,7 @@ export async function stableOffsets(
     const answer = await context.cluster.toCoordinator(
       group,
       operation,
-      { groupId, topics: byTopic(partitions), requireStable: true },
+      { groupId, topics: byTopic(partitions), requireStable },
       { timeoutMs: Math.min(remainingMs, requestTimeoutMs), lane: controlLane },
     )
     if (answer.errorCode !== kafkaError.NONE) {

@@ -87,8 +87,13 @@ class RunningService implements Service {
   async close(): Promise<void> {
     this.#isStopping = true
     const surroundings = await this.#surroundings
-    await surroundings?.close()
-    await this.#listener?.close()
+    try {
+      await surroundings?.close()
+      await this.#listener?.close()
+    } catch (cause) {
+      const error = coded(cause, 'close the HTTP server')
+      this.#log.warn({ error }, 'What stands around the processor could not be closed in order')
+    }
     await this.#processor.close()
   }
 

@@ -40,7 +40,11 @@ export async function openStreamThread(
   log: Log,
   observer: EngineObserver = {},
 ): Promise<OpenStreamThread> {
-  const metrics = new ThreadMetrics(thread, systemClock)
+  const metrics = new ThreadMetrics(
+    thread,
+    systemClock,
+    config.rollingWindows.map(({ name }) => name),
+  )
   const kafka = kafkaOf(config, log, `${config.appId}-${slot.instanceId}`)
   const streams = new Streams({
     topology: topologyOf(config, metrics),

@@ -1,11 +1,12 @@
 /**
  * What stands around the processor: the answers over HTTP, the metrics, the insights. None of it can make a count wrong, or stop the
- * processor; and none of it follows the table while nobody asks.
+ * processor. The table is followed while somebody asks, or insights are due from here.
  */
 import type { Log } from '../ports/log.ts'
 import { systemClock } from '../system/clock.ts'
 import type { Config } from './config/index.ts'
 import { FollowedTable } from './follow/followed-table.ts'
+import { Summaries } from './follow/summary.ts'
 import type { Answers } from './http/answers.ts'
 import { GroupTasks } from './http/group-tasks.ts'
 import type { HttpListener } from './http/http-listener.ts'
@@ -61,10 +62,11 @@ export class Surroundings {
   }
 
   async close(): Promise<void> {
+    // First: what waits for a broker ends at once.
+    await this.#kafka.close()
     await this.#insights?.close()
     await this.#endHttp()
     await this.#followed.close()
-    await this.#kafka.close()
   }
 
   async #serve(listener: HttpListener): Promise<void> {
@@ -89,22 +91,22 @@ export class Surroundings {
   #allAnswers(): Answers {
     const processor = this.#processor
     const followed = this.#followed
+    const summaries = new Summaries(
+      systemClock,
+      this.#config.dimensions.map(({ name }) => name),
+    )
     const tasks = new GroupTasks({
       ...{ admin: this.#kafka.admin, clock: systemClock, topology: topologyOf(this.#config) },
       ...{ instance: processor.instanceId, status: () => processor.status() },
     })
     return {
-      dimensions: this.#config.dimensions.map(({ name }) => name),
+      summary: (following, options) => summaries.of(following, options),
       complete: () => followed.complete(),
       begin: () => followed.begin(),
       hold: () => followed.hold(),
       tasks: () => tasks.tasks(),
       report: async () => tasks.report(),
-      insights: async () =>
-        await insightsOf(await followed.complete(), {
-          instance: processor.instanceId,
-          now: systemClock.now(),
-        }),
+      insights: async () => await insightsOf(await followed.complete(), systemClock, processor.instanceId),
       readiness: () => {
         const reasons = whyNotReady(processor)
         return { status: reasons.length === 0 ? 'ok' : 'not ready', reasons }

@@ -287,7 +287,10 @@ export interface KafkaAdmin {
   deleteGroup(groupId: string): Promise<void>
   /** What the group has committed and no pending transaction can still change; a missing one is null. */
   committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(ConsumerOffset | null)[]>
-  /** The offsets alone of the same. */
+  /**
+   * The group's last committed offsets, to be looked at; where a transaction is pending, that before it. A missing one is null. Who goes on
+   * from offsets needs the stable ones.
+   */
   groupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]>
 }
 

@@ -20,6 +20,15 @@ export function healthCommand({ context, finish }: Invocation): Command {
       const { loadConfig } = await import('../config/index.ts')
       const { httpHost, httpPort } = loadConfig(context.environment)
       const host = ['0.0.0.0', '::'].includes(httpHost) ? '127.0.0.1' : httpHost
+      if (url === undefined && (httpPort === null || httpPort === 0)) {
+        context.err.write(
+          httpPort === null
+            ? 'HTTP_PORT is empty: there is no server to ask.\n'
+            : 'HTTP_PORT is 0: say with --url where the server listens.\n',
+        )
+        finish(exitCodes.usage)
+        return
+      }
       const base = url ?? `http://${urlHost(host)}:${httpPort ?? ''}`
       try {
         const answer = await fetch(`${base}/${probe}`, { signal: AbortSignal.timeout(answerWithinMs) })

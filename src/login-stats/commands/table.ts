@@ -1,5 +1,6 @@
+import { join } from 'node:path'
 import { Command, Option } from 'commander'
-import type { LoginStatsTable } from '../table/index.ts'
+import type { KeyedRow, LoginStatsTable } from '../table/index.ts'
 import type { Selection } from '../table-view/select-rows.ts'
 import { type CommandContext, hasColours, type Invocation, isForPeople } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -67,6 +68,8 @@ export async function showTable(context: CommandContext, options: TableOptions):
     const { config, kafka, log } = session
     const table = LoginStatsTable.follow({
       ...{ kafka, clock, log, topic: config.outputTopic, databases: levelDatabaseOpener },
+      // Where nothing else can be written, this can.
+      directory: join(config.stateDir, config.appId, `table-${context.random.id()}`),
     })
     const open = options.json || !isForPeople(context) ? plainShow : liveShow
     const show = await open(context, session, table, selection, options)
@@ -101,14 +104,15 @@ async function liveShow(
   selection: Selection,
   { watch }: TableOptions,
 ): Promise<Show> {
-  const [{ LiveView }, { renderTable }, { selectRows }, { Surroundings }, { default: pc }] =
-    await Promise.all([
+  const [{ LiveView }, { renderTable }, { selectRows }, { WatchStatus }, { default: pc }] = await Promise.all(
+    [
       import('../table-view/live-view.ts'),
       import('../table-view/render.ts'),
       import('../table-view/select-rows.ts'),
-      import('../table-view/surroundings.ts'),
+      import('../table-view/watch-status.ts'),
       import('picocolors'),
-    ])
+    ],
+  )
   const colours = pc.createColors(hasColours(context))
   const view = new LiveView(context.out)
   const { window } = selection
@@ -123,20 +127,21 @@ async function liveShow(
       close: async () => undefined,
     }
   }
-  const surroundings = new Surroundings(context.clock, session, table)
+  const status = new WatchStatus(context.clock, session, table)
   return {
     changed: () => undefined,
     draw: async () => {
       const { columns, lines } = view.size
       // No more than the screen can show, however many there are.
       const rows = await selectRows(table, { ...selection, limit: Math.min(selection.limit ?? lines, lines) })
-      surroundings.note(rows.flatMap((dimension) => dimension.rows))
-      const { ratePerSecond, sparklines, status } = surroundings
-      view.draw(renderTable(rows, { columns, lines, colours, window, ratePerSecond, sparklines, status }))
+      status.note(rows.flatMap((dimension) => dimension.rows))
+      const { ratePerSecond, sparklines, lines: statusLines } = status
+      const frame = { columns, lines, colours, window, ratePerSecond, sparklines, status: statusLines }
+      view.draw(renderTable(rows, frame))
     },
     close: async () => {
       view.close()
-      await surroundings.close()
+      await status.close()
     },
   }
 }
@@ -149,24 +154,37 @@ async function plainShow(
   selection: Selection,
   { json }: TableOptions,
 ): Promise<Show> {
-  const [{ rowLine }, { selectRows }] = await Promise.all([
+  const [{ rowLine }, { selectRows }, { dimensionOfKey }] = await Promise.all([
     import('../table-view/render.ts'),
     import('../table-view/select-rows.ts'),
+    import('../table/rows.ts'),
   ])
-  const changed = new Set<string>()
+  let changed = new Set<string>()
   let isFirst = true
+  const { dimensions } = selection
+  const isWanted = (key: string) => dimensions.length === 0 || dimensions.includes(dimensionOfKey(key))
+  const lineOf = (row: KeyedRow) => `${json ? JSON.stringify(row) : rowLine(row)}\n`
+  const lineOfDeleted = (key: string) => (json ? `${JSON.stringify({ key, deleted: true })}\n` : '')
+  const draw = async (): Promise<void> => {
+    // What changes while rows are read comes with the next lines.
+    const keys = changed
+    changed = new Set()
+    if (isFirst) {
+      isFirst = false
+      const selected = await selectRows(table, selection)
+      context.out.write(selected.flatMap(({ rows }) => rows.map(lineOf)).join(''))
+      return
+    }
+    for (const key of keys) {
+      if (!isWanted(key)) continue
+      const row = await table.get(key)
+      context.out.write(row === null ? lineOfDeleted(key) : lineOf(row))
+    }
+  }
   return {
     changed: (key) => changed.add(key),
     draw: async () => {
-      if (!table.isComplete || (!isFirst && changed.size === 0)) return
-      const selected = await selectRows(table, isFirst ? selection : { ...selection, limit: null })
-      const lines = selected
-        .flatMap((dimension) => dimension.rows)
-        .filter(({ key }) => isFirst || changed.has(key))
-        .map((row) => `${json ? JSON.stringify(row) : rowLine(row)}\n`)
-      if (lines.length > 0) context.out.write(lines.join(''))
-      changed.clear()
-      isFirst = false
+      if (table.isComplete) await draw()
     },
     close: async () => undefined,
   }

@@ -5,6 +5,9 @@ import { TopicFollower } from '../table/topic-follower.ts'
 
 /** A dead letter without a code, which somebody else has written. */
 const noCode = 'none'
+/** Codes of others may be any text. */
+const mostCodes = 100
+const furtherCodes = 'other'
 
 /** How many dead letters the topic holds, by code: those that retention has not deleted before they were read. */
 export class DeadLetterCounts {
@@ -37,7 +40,8 @@ export class DeadLetterCounts {
   #take(records: FetchedRecords): void {
     for (let record = records.next(); record !== null; record = records.next()) {
       const value = record.headers().findLast(([name]) => name === 'error')?.[1]
-      const code = value?.toString() ?? noCode
+      const told = value?.toString() ?? noCode
+      const code = this.byCode.has(told) || this.byCode.size < mostCodes ? told : furtherCodes
       this.byCode.set(code, (this.byCode.get(code) ?? 0) + 1)
     }
   }

@@ -2,11 +2,12 @@
  * The table and the dead letters as this process follows them for those who ask it over HTTP, and for the insights. Following costs
  * work for each row that changes, so it begins with the first question and ends some minutes after the last.
  */
-import { CodedError } from '../../errors.ts'
+import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KafkaClient } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { levelDatabaseOpener } from '../../system/level-database.ts'
+import { TOTAL_KEY } from '../domain/dimensions.ts'
 import { LoginStatsTable } from '../table/index.ts'
 import { DeadLetterCounts } from './dead-letter-counts.ts'
 import { Rate } from './rate.ts'
@@ -33,7 +34,6 @@ const idleMs = 5 * 60_000
 const readyWithinMs = 5000
 const sampleMs = 1000
 const rateSpanMs = 10_000
-const totalKey = 'total'
 
 export class FollowedTable {
   readonly #options: FollowedTableOptions
@@ -70,6 +70,7 @@ export class FollowedTable {
   /** What is followed, begun if need be, complete or not. */
   async begin(): Promise<Following> {
     await this.#closing
+    if (this.#isClosed) throw new CodedError('NOT_STARTED', { operation: 'follow the table' })
     this.#usedAt = this.#options.clock.monotonic()
     this.#following ??= this.#start()
     return this.#following
@@ -97,14 +98,15 @@ export class FollowedTable {
       ...{ kafka, clock, log, topic: tableTopic, databases: levelDatabaseOpener },
       directory: cacheDirectory,
     })
+    // One for each client of the stream.
+    table.setMaxListeners(0)
     const rate = new Rate(rateSpanMs)
     table.on('restart', () => rate.reset())
     const deadLetters =
       dlqTopic === null ? null : new DeadLetterCounts({ kafka, clock, log, topic: dlqTopic })
     const following = { table, deadLetters, rate }
     const sample = async (): Promise<void> => {
-      const total = table.isComplete ? await table.get(totalKey) : null
-      if (total !== null) rate.note(clock.monotonic(), total.count)
+      await this.#sample(following)
       if (this.#following !== following) return
       const isIdle = this.#holders === 0 && clock.monotonic() - this.#usedAt >= idleMs
       if (isIdle) this.#closing = this.#stop()
@@ -114,11 +116,31 @@ export class FollowedTable {
     return following
   }
 
+  /** Of an old table nobody knows how fast it grows. */
+  async #sample({ table, rate }: Following): Promise<void> {
+    const { clock, log } = this.#options
+    try {
+      const isYoung = table.isComplete && (table.ageMs ?? Number.POSITIVE_INFINITY) < rateSpanMs / 2
+      const total = isYoung ? await table.get(TOTAL_KEY) : null
+      if (total !== null) rate.note(clock.monotonic(), total.count)
+      else if (!isYoung) rate.reset()
+    } catch (cause) {
+      // It is being made anew, or its disk fails: whoever asks for rows is told.
+      log.debug({ error: coded(cause, 'sample the table') }, 'The table cannot be read now')
+    }
+  }
+
+  /** Never rejects: whatever cannot be closed is no use to anybody. */
   async #stop(): Promise<void> {
     const following = this.#following
     this.#following = null
     this.#stopSampling()
-    await following?.table.close()
-    await following?.deadLetters?.close()
+    try {
+      await following?.table.close()
+      await following?.deadLetters?.close()
+    } catch (cause) {
+      const error = coded(cause, 'close the table')
+      this.#options.log.warn({ error }, 'The table could not be closed in order')
+    }
   }
 }

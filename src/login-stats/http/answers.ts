@@ -1,5 +1,6 @@
 import type { Following } from '../follow/followed-table.ts'
-import type { Health, Insights, Tasks } from './api-schemas.ts'
+import type { SummaryOptions } from '../follow/summary.ts'
+import type { Health, Insights, Summary, Tasks } from './api-schemas.ts'
 
 /** What the routes answer with. All of it throws a CodedError where it cannot be told now. */
 export interface Answers {
@@ -7,8 +8,7 @@ export interface Answers {
   complete(): Promise<Following>
   /** The table as it is. */
   begin(): Promise<Following>
-  /** What is counted by, in the order of the setting. */
-  readonly dimensions: readonly string[]
+  summary(following: Following, options: SummaryOptions): Promise<Summary>
   /** Keeps following the table until the returned function is called. */
   hold(): () => void
   tasks(): Promise<Tasks>

@@ -122,6 +122,9 @@ export const insightsSchema = z.object({
   generated_at: time,
   instance: z.string(),
   as_of: time.nullable(),
+  age_ms: wholeNumber
+    .nullable()
+    .describe('All that was committed so many milliseconds before `generated_at` is in it.'),
   logins: wholeNumber,
   rolling: z.record(z.string(), wholeNumber),
   rate_per_second: z.number().nullable(),

@@ -20,6 +20,7 @@ export function setErrorAnswers(server: FastifyInstance, log: Log): void {
   })
   server.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof NotFound) return reply.code(404).send(errorBody('NOT_FOUND', error.message))
+    if (error instanceof BadRequest) return reply.code(400).send(errorBody('BAD_REQUEST', error.message))
     if (error.validation !== undefined) return reply.code(400).send(errorBody('BAD_REQUEST', error.message))
     if (!(error instanceof CodedError) && (error.statusCode ?? 500) < 500) {
       return reply.code(error.statusCode ?? 400).send(errorBody('BAD_REQUEST', error.message))
@@ -34,6 +35,9 @@ export function setErrorAnswers(server: FastifyInstance, log: Log): void {
 
 /** There is nothing of that name. */
 export class NotFound extends Error {}
+
+/** What was asked for cannot be. */
+export class BadRequest extends Error {}
 
 function errorBody(code: string, message: string): { error: { code: string; message: string } } {
   return { error: { code, message } }

@@ -6,6 +6,7 @@
  *      they have told the group. One that cannot be reached is marked; what Kafka tells of it stands all the same.
  */
 import type { z } from 'zod'
+import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KafkaAdmin, TopicPartition } from '../../ports/kafka.ts'
 import { type MemberView, type TaskStatus, type Topology, viewMembers } from '../../streams/index.ts'
@@ -22,6 +23,10 @@ export interface GroupTasksOptions {
 
 type Report = z.infer<typeof instanceReportSchema>
 
+/** States in which Kafka knows the members alone, and not what they have. */
+const rebalancing: ReadonlySet<string> = new Set(['PreparingRebalance', 'CompletingRebalance'])
+/** Kafka may take long to answer; an older answer is better than none. */
+const answerWithinMs = 2000
 /** So long an answer serves all who ask. */
 const freshMs = 1000
 const askWithinMs = 1000
@@ -29,26 +34,42 @@ const mostReportBytes = 1 << 20
 
 export class GroupTasks {
   readonly #options: GroupTasksOptions
-  #last: { readonly at: number; readonly tasks: Promise<Tasks> } | null = null
+  #last: { readonly at: number; readonly tasks: Tasks } | null = null
+  #asking: Promise<CodedError | null> | null = null
+  /** As they were when the group was last stable: in a rebalance Kafka does not tell who has what, and most tasks run on. */
+  #members: readonly MemberView[] = []
 
   constructor(options: GroupTasksOptions) {
     this.#options = options
   }
 
-  /** At most a second old, but for the time that asking takes. */
+  /** At most a second old where Kafka answers at once; else the last answer that there was, and how old it is. */
   async tasks(): Promise<Tasks> {
     const { clock } = this.#options
-    if (this.#last === null || clock.monotonic() - this.#last.at > freshMs) {
-      const at = clock.monotonic()
-      const asked = { at, tasks: this.#ask() }
-      this.#last = asked
-      asked.tasks.catch(() => {
-        // Whoever awaits it gets the failure; the next one shall ask again.
-        if (this.#last === asked) this.#last = null
-      })
+    const last = this.#last
+    if (last === null || clock.monotonic() - last.at > freshMs) {
+      this.#asking ??= this.#askOnce()
+      const asked = this.#asking
+      const answered = await (last === null ? asked : Promise.race([asked, clock.sleep(answerWithinMs)]))
+      if (last === null && answered instanceof CodedError) throw answered
     }
-    const { at, tasks } = this.#last
-    return { ...(await tasks), age_ms: Math.max(0, Math.round(clock.monotonic() - at)) }
+    const told = this.#last
+    if (told === null) throw new CodedError('NOT_STARTED', { operation: 'ask for the tasks' })
+    const { at, tasks } = told
+    return { ...tasks, age_ms: Math.max(0, Math.round(clock.monotonic() - at)) }
+  }
+
+  /** Never rejects: resolves with what went wrong. */
+  async #askOnce(): Promise<CodedError | null> {
+    const at = this.#options.clock.monotonic()
+    try {
+      this.#last = { at, tasks: await this.#ask() }
+      return null
+    } catch (cause) {
+      return coded(cause, 'ask for the tasks')
+    } finally {
+      this.#asking = null
+    }
   }
 
   /** What this instance tells the others of itself. */
@@ -67,7 +88,8 @@ export class GroupTasks {
     const { admin, topology } = this.#options
     const group = topology.applicationId
     const description = await admin.describeGroup(group)
-    const members = viewMembers(topology, description)
+    if (!rebalancing.has(description.state)) this.#members = viewMembers(topology, description)
+    const members = this.#members
     const [inputs, reports] = await Promise.all([this.#inputs(), this.#reports(members)])
     const instances = instancesOf(members, reports, this.#options.instance)
     return {
@@ -113,7 +135,9 @@ export class GroupTasks {
         return process === null || endpoint === null ? null : await askInstance(endpoint, process)
       }),
     )
-    return new Map(reports.flatMap((report) => (report === null ? [] : [[report.instance, report] as const])))
+    const own = this.report()
+    const known = [...reports, own.tasks.length === 0 ? null : own]
+    return new Map(known.flatMap((report) => (report === null ? [] : [[report.instance, report] as const])))
   }
 }
 
@@ -125,17 +149,33 @@ interface Input extends TopicPartition {
 /** Null where it does not answer in time, or another instance answers at its address. */
 async function askInstance(endpoint: string, instance: string): Promise<Report | null> {
   try {
-    const answer = await fetch(`${endpoint}/api/instance`, {
+    const answer = await fetch(new URL('/api/instance', endpoint), {
       signal: AbortSignal.timeout(askWithinMs),
       redirect: 'error',
     })
-    if (!answer.ok || Number(answer.headers.get('content-length') ?? 0) > mostReportBytes) return null
-    const report = instanceReportSchema.safeParse(await answer.json())
+    const text = answer.ok ? await limitedText(answer) : null
+    if (text === null) {
+      await answer.body?.cancel()
+      return null
+    }
+    const report = instanceReportSchema.safeParse(JSON.parse(text))
     return report.success && report.data.instance === instance ? report.data : null
   } catch {
     // Whatever the reason: the answer says that the instance could not be reached.
     return null
   }
+}
+
+/** Null where it is longer than an instance would ever tell. */
+async function limitedText(answer: Response): Promise<string | null> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of answer.body ?? []) {
+    size += chunk.length
+    if (size > mostReportBytes) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
 }
 
 /** One for each process; its members are its threads. */
@@ -160,7 +200,8 @@ const byNumbers = new Intl.Collator('en', { numeric: true })
 
 function taskOf(input: Input, instances: readonly Instance[], reports: ReadonlyMap<string, Report>): Task {
   const { task, topic, partition, lag } = input
-  const owner = instances.find(({ tasks }) => tasks.includes(task))?.instance ?? null
+  const assigned = instances.find(({ tasks }) => tasks.includes(task))?.instance
+  const owner = assigned ?? instanceThatRuns(task, reports)
   const told = owner === null ? undefined : reports.get(owner)?.tasks.find((each) => each.task === task)
   const standbys = instances.filter(({ standby_tasks }) => standby_tasks.includes(task))
   return {
@@ -184,4 +225,12 @@ function restoreOf({ position, end, remainingSeconds }: NonNullable<TaskStatus['
     remaining_records: Math.max(0, end - position),
     remaining_seconds: remainingSeconds,
   }
+}
+
+/** Where Kafka does not tell who has it: an instance that says that it runs it. */
+function instanceThatRuns(task: string, reports: ReadonlyMap<string, Report>): string | null {
+  for (const { instance, tasks } of reports.values()) {
+    if (tasks.some((each) => each.task === task && each.state !== 'standby')) return instance
+  }
+  return null
 }

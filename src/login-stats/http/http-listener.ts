@@ -22,6 +22,9 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 const requestTimeoutMs = 10_000
 const keepAliveMs = 30_000
 const mostConnections = 500
+const idleSocketMs = 60_000
+/** Names of this machine for itself. */
+const loopbackHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 export class HttpListener {
   readonly #server: Server
@@ -29,7 +32,7 @@ export class HttpListener {
 
   /** Throws HTTP_PORT_IN_USE, and CONFIG_INVALID for a host that is not of this machine. */
   static async open({ host, port, mustHavePort, log }: HttpListenerOptions): Promise<HttpListener> {
-    const listener = new HttpListener()
+    const listener = new HttpListener(host)
     try {
       await listener.#listen(host, port)
     } catch (error) {
@@ -37,18 +40,27 @@ export class HttpListener {
       log.warn({ port }, 'The default HTTP port is taken; a free one is used instead')
       await listener.#listen(host, 0)
     }
+    listener.#server.on('error', (error) =>
+      log.warn({ error }, 'The HTTP server could not take a connection'),
+    )
     log.info({ url: `http://${urlHost(host)}:${listener.port}/` }, 'HTTP server is listening')
     return listener
   }
 
-  private constructor() {
+  private constructor(host: string) {
     const limits = {
       requestTimeout: requestTimeoutMs,
       headersTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveMs,
     }
-    this.#server = createServer(limits, (request, response) => this.#handler(request, response))
+    const isLoopback = loopbackHosts.has(urlHost(host))
+    this.#server = createServer(limits, (request, response) => {
+      if (isLoopback && !isForThisMachine(request)) refuse(response)
+      else this.#handler(request, response)
+    })
     this.#server.maxConnections = mostConnections
+    // Of answers that nobody takes; streams of events look after themselves.
+    this.#server.setTimeout(idleSocketMs)
   }
 
   get server(): Server {
@@ -110,4 +122,18 @@ function answerTo(url: string | undefined): object {
   if (url === '/readyz') return { status: 'not ready', reasons: ['It is starting.'] }
   const { message } = new CodedError('NOT_STARTED', { operation: 'answer over HTTP' })
   return { error: { code: 'NOT_STARTED', message } }
+}
+
+/**
+ * A web page elsewhere may have its own name lead to this machine, so that a browser here asks for it. Who means this machine calls it
+ * by one of its own names.
+ */
+function isForThisMachine({ headers: { host = '' } }: IncomingMessage): boolean {
+  return loopbackHosts.has(host.replace(/:\d+$/, '').toLowerCase())
+}
+
+function refuse(response: ServerResponse): void {
+  response.writeHead(421, { 'content-type': 'application/json' })
+  const message = 'This server answers on the loopback address alone, by the names of this machine.'
+  response.end(JSON.stringify({ error: { code: 'MISDIRECTED', message } }))
 }

@@ -33,6 +33,11 @@ export async function serve(
     logger: false,
     bodyLimit,
     routerOptions: { maxParamLength: longestParameter },
+    // A URL that is none.
+    frameworkErrors: (error, _, reply) => {
+      const body = JSON.stringify({ error: { code: 'BAD_REQUEST', message: error.message } })
+      reply.raw.writeHead(error.statusCode ?? 400, { 'content-type': 'application/json' }).end(body)
+    },
     // It listens already; what it hears comes by `routing`.
     serverFactory: () => listener.server,
   })
@@ -68,7 +73,7 @@ async function addRoutes(
     addHealthRoutes(routes, answers)
     addTableRoutes(routes, answers)
     addTaskRoutes(routes, answers)
-    addStreamRoute(routes, answers, metrics)
+    addStreamRoute(routes, answers, { metrics, log })
     await addPageRoutes(routes)
     routes.get('/metrics', { schema: { hide: true } }, async (_, reply) =>
       reply.type(metrics.contentType).send(await metrics.text()),

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import type { Following } from '../follow/followed-table.ts'
-import { summaryOf } from '../follow/summary.ts'
+import { systemClock } from '../../system/clock.ts'
+import { readFresh } from '../follow/freshness.ts'
 import type { RowOrder } from '../table/index.ts'
 import type { Answers } from './answers.ts'
 import { errorSchema, insightsSchema, oneRowSchema, rowsSchema, summarySchema } from './api-schemas.ts'
-import { NotFound } from './error-answers.ts'
+import { BadRequest, NotFound } from './error-answers.ts'
 
 const mostRows = 10_000
 const mostInSummary = 100
@@ -20,7 +20,7 @@ const tableQuery = z.strictObject({
     .default('-count')
     .describe('count, value or rolling.WINDOW such as rolling.5m; with - before it: falling.'),
   limit: z.coerce.number().int().min(0).max(mostRows).default(100),
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+  offset: z.coerce.number().int().min(0).max(mostRows).default(0),
 })
 
 const failures = { 400: errorSchema, 503: errorSchema }
@@ -46,11 +46,14 @@ export function addTableRoutes(server: FastifyInstance, answers: Answers): void 
       },
     },
     async ({ query: { dimension, order, limit, offset } }) => {
-      const following = await answers.complete()
-      const { table } = following
-      const keyCount = dimension === undefined ? table.size : (table.keyCounts.get(dimension) ?? 0)
-      const rows = await table.ordered(dimension ?? null, orderOf(order), offset + limit)
-      return { ...(await freshnessOf(following)), key_count: keyCount, rows: rows.slice(offset) }
+      const { table } = await answers.complete()
+      if (offset + limit > mostRows)
+        throw new BadRequest(`offset and limit together must be at most ${mostRows}.`)
+      return await readFresh(table, systemClock, async () => {
+        const keyCount = dimension === undefined ? table.size : (table.keyCounts.get(dimension) ?? 0)
+        const rows = await table.ordered(dimension ?? null, orderOf(order), offset + limit)
+        return { key_count: keyCount, rows: rows.slice(offset) }
+      })
     },
   )
   routes.get(
@@ -63,10 +66,12 @@ export function addTableRoutes(server: FastifyInstance, answers: Answers): void 
       },
     },
     async ({ params: { key } }) => {
-      const following = await answers.complete()
-      const row = await following.table.get(key)
-      if (row === null) throw new NotFound('The table has no row of this key.')
-      return { ...(await freshnessOf(following)), row }
+      const { table } = await answers.complete()
+      return await readFresh(table, systemClock, async () => {
+        const row = await table.get(key)
+        if (row === null) throw new NotFound('The table has no row of this key.')
+        return { row }
+      })
     },
   )
   routes.get(
@@ -79,11 +84,7 @@ export function addTableRoutes(server: FastifyInstance, answers: Answers): void 
       },
     },
     async ({ query: { limit, window } }) =>
-      await summaryOf(await answers.complete(), {
-        limit,
-        window: window ?? null,
-        dimensions: answers.dimensions,
-      }),
+      await answers.summary(await answers.complete(), { limit, window: window ?? null }),
   )
   routes.get(
     '/api/insights',
@@ -102,10 +103,4 @@ function orderOf(text: string): RowOrder {
   const name = text.replace(/^-/, '')
   if (name === 'count' || name === 'value') return { by: name, direction }
   return { by: { window: name.slice('rolling.'.length) }, direction }
-}
-
-/** The total's row has the newest stream time: each login counts in it. */
-async function freshnessOf({ table }: Following) {
-  const total = await table.get('total')
-  return { as_of: total?.as_of ?? null, age_ms: table.ageMs, is_complete: table.isComplete }
 }

@@ -73,6 +73,7 @@ export class InsightsPublisher {
   async #publish(): Promise<void> {
     const { clock, log, intervalMs } = this.#options
     const startedAt = clock.monotonic()
+    let pauseMs = 0
     try {
       if (await this.#isOwner()) await this.#publishOnce()
       else this.#stepDown()
@@ -82,8 +83,10 @@ export class InsightsPublisher {
       log.warn({ code: failure.code }, failure.message)
       this.#producer?.close()
       this.#producer = null
+      // Another instance takes itself for the owner: whoever is wrong learns of it before the next but one.
+      if (failure.code === 'PRODUCER_FENCED') pauseMs = intervalMs
     }
-    this.#next(Math.max(0, intervalMs - (clock.monotonic() - startedAt)))
+    this.#next(pauseMs + Math.max(0, intervalMs - (clock.monotonic() - startedAt)))
   }
 
   async #isOwner(): Promise<boolean> {

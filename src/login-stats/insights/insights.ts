@@ -1,35 +1,44 @@
+import type { Clock } from '../../ports/clock.ts'
+import { TOTAL_KEY } from '../domain/dimensions.ts'
 import type { Following } from '../follow/followed-table.ts'
+import { readFresh } from '../follow/freshness.ts'
 import { deadLettersOf } from '../follow/summary.ts'
 import type { Insights } from '../http/api-schemas.ts'
 import type { KeyedRow } from '../table/index.ts'
 
 /** Values of each dimension whose share is told. */
 const mostShares = 20
-const totalKey = 'total'
 
-/** What the table says, in few words. `now`: wall clock, ms. */
+/** What the table says, in few words. */
 export async function insightsOf(
   { table, deadLetters, rate }: Following,
-  { instance, now }: { readonly instance: string; readonly now: number },
+  clock: Clock,
+  instance: string,
 ): Promise<Insights> {
-  const total = await table.get(totalKey)
-  const logins = total?.count ?? 0
-  const shareOf = ({ value, count }: KeyedRow) => ({ value, count, share: logins === 0 ? 0 : count / logins })
-  const dimensions: Record<string, Insights['dimensions'][string]> = {}
-  for (const [dimension, distinct] of table.keyCounts) {
-    if (dimension === totalKey) continue
-    const shares = (await table.top(dimension, mostShares)).map(shareOf)
-    const [least] = (await table.least(dimension, 1)).map(shareOf)
-    dimensions[dimension] = { distinct, shares, most_active: shares[0] ?? null, least_active: least ?? null }
-  }
-  return {
-    generated_at: new Date(now).toISOString(),
-    instance,
-    as_of: total?.as_of ?? null,
-    logins,
-    rolling: { ...total?.rolling },
-    rate_per_second: rate.perSecond,
-    dimensions,
-    dead_letters: deadLettersOf(deadLetters),
-  }
+  const { is_complete: _, ...insights } = await readFresh(table, clock, async () => {
+    const total = await table.get(TOTAL_KEY)
+    const logins = total?.count ?? 0
+    const shareOf = ({ value, count }: KeyedRow) => ({
+      ...{ value, count },
+      share: logins === 0 ? 0 : count / logins,
+    })
+    const dimensions: Record<string, Insights['dimensions'][string]> = {}
+    for (const [dimension, distinct] of table.keyCounts) {
+      if (dimension === TOTAL_KEY) continue
+      const { top, least } = await table.ends(dimension, mostShares)
+      const shares = top.map(shareOf)
+      const [last] = least.map(shareOf)
+      dimensions[dimension] = {
+        ...{ distinct, shares },
+        most_active: shares[0] ?? null,
+        least_active: last ?? null,
+      }
+    }
+    return {
+      ...{ logins, rolling: { ...total?.rolling }, dimensions },
+      rate_per_second: rate.perSecond,
+      dead_letters: deadLettersOf(deadLetters),
+    }
+  })
+  return { generated_at: new Date(clock.now()).toISOString(), instance, ...insights }
 }

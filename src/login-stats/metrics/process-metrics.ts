@@ -1,10 +1,12 @@
 /** The metrics of the process, and those of its stream threads beside them, in the text format of Prometheus. */
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { systemClock } from '../../system/clock.ts'
 import type { Processor } from '../processor.ts'
 import { ownedCountsOf, threadMetricsOf } from '../thread-questions.ts'
 import type { PlainMetrics } from './thread-metrics.ts'
 
 const prefix = 'login_stats_'
+const sharedMs = 1000
 const requestBuckets = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10]
 /** For dashboards of earlier systems; a dimension of this name must be counted. */
 const namedDimensions = ['device_type', 'locale']
@@ -22,6 +24,7 @@ export interface ProcessMetricsOptions {
 export class ProcessMetrics {
   readonly #options: ProcessMetricsOptions
   readonly #registry = new Registry()
+  #collected: { readonly at: number; readonly text: Promise<string> } | null = null
   /** How long the HTTP server took to answer. */
   readonly requests: Histogram<'method' | 'route' | 'status'>
   /** Clients that follow the stream of events. */
@@ -62,7 +65,16 @@ export class ProcessMetrics {
     return this.#registry.contentType
   }
 
+  /** One collection serves all who ask within a second: it takes time from the stream threads. */
   async text(): Promise<string> {
+    const now = systemClock.monotonic()
+    if (this.#collected === null || now - this.#collected.at > sharedMs) {
+      this.#collected = { at: now, text: this.#collect() }
+    }
+    return await this.#collected.text
+  }
+
+  async #collect(): Promise<string> {
     const { processor } = this.#options
     const threads = await threadMetricsOf(processor)
     const counts = await this.#countsOf(processor)

@@ -10,7 +10,7 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client'
-import type { CodedError, ErrorCode } from '../../errors.ts'
+import { type CodedError, type ErrorCode, errorTable } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { CommitFacts, EngineObserver, WipeReason } from '../../streams/index.ts'
 import { watchEventLoop } from '../../system/event-loop-lag.ts'
@@ -26,6 +26,18 @@ class Told {
 }
 
 const prefix = 'login_stats_'
+/** Of records that cannot be counted. */
+const recordCodes = Object.entries(errorTable).flatMap(([code, { behaviour }]) =>
+  behaviour === 'skip' ? [code] : [],
+)
+const wipeReasons: readonly WipeReason[] = [
+  'damaged',
+  'foreign',
+  'format',
+  'beyond-end',
+  'too-old',
+  'write-failed',
+]
 const commitBuckets = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 const latencyBuckets = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600]
 const pauseBuckets = [0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]
@@ -51,7 +63,11 @@ export class ThreadMetrics implements LoginMeter {
     'How long commits of tasks take.',
     commitBuckets,
   )
-  readonly #transactions = this.#counter('transactions_total', 'Commits of tasks, by outcome.', ['outcome'])
+  readonly #transactions = this.#counter(
+    'transactions_total',
+    'Commits of tasks, by outcome; a thread commits those of its tasks in one transaction.',
+    ['outcome'],
+  )
   readonly #errors = this.#counter('task_errors_total', 'Why tasks were taken over anew or given up.', [
     'code',
   ])
@@ -67,14 +83,21 @@ export class ThreadMetrics implements LoginMeter {
     'Stores deleted because they could not be proved right.',
     ['reason'],
   )
+  /** Tasks that have run since they last failed. */
+  readonly #running = new Set<string>()
   readonly #stopWatching: () => void
 
-  constructor(thread: number, clock: Clock) {
+  /** `windows`: names of the rolling ones. */
+  constructor(thread: number, clock: Clock, windows: readonly string[]) {
     this.#clock = clock
     this.#registry.setDefaultLabels({ thread: String(thread) })
     this.#logins.inc({ outcome: 'counted' }, 0)
     this.#logins.inc({ outcome: 'invalid' }, 0)
     for (const outcome of ['committed', 'aborted']) this.#transactions.inc({ outcome }, 0)
+    // A series that begins with its first value has not grown, as monitoring sees it.
+    for (const code of recordCodes) this.#deadLetters.inc({ code }, 0)
+    for (const window of windows) this.#late.inc({ window }, 0)
+    for (const reason of wipeReasons) this.#wipes.inc({ reason }, 0)
     const { read, stop } = watchEventLoop()
     this.#stopWatching = stop
     const gauge = new Gauge({
@@ -99,13 +122,16 @@ export class ThreadMetrics implements LoginMeter {
     committed: (taskId, facts) => this.#committed(taskId, facts),
     // What was told since the last commit is dropped with it.
     taskChanged: (taskId, state) => {
-      if (state !== 'running') this.#told.delete(taskId)
+      if (state === 'running') this.#running.add(taskId)
+      else this.#told.delete(taskId)
+      if (state === 'closed') this.#running.delete(taskId)
     },
     restored: (_, { restoredRecords }) => this.#restored.inc(restoredRecords),
     storeWiped: (_: string, reason: WipeReason) => this.#wipes.inc({ reason }),
-    aborted: (_: string, { code }: CodedError) => {
+    aborted: (taskId: string, { code }: CodedError) => {
       this.#errors.inc({ code })
-      this.#transactions.inc({ outcome: 'aborted' })
+      // A take-over that fails again has no transaction to lose.
+      if (this.#running.delete(taskId)) this.#transactions.inc({ outcome: 'aborted' })
     },
     rebalanced: ({ durationMs }) => {
       this.#rebalances.inc()

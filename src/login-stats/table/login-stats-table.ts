@@ -74,6 +74,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
   #rows: Rows = new RowsInMemory()
   /** Made where rows go to disk and nobody has named a directory. */
   #temporary: string | null = null
+  #restarts = 0
   #closeClient: () => Promise<void> = async () => undefined
 
   /**
@@ -121,7 +122,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
       ...{ kafka, clock, log, topic, isCompacted: true },
       take: (records) => this.#take(records),
       restart: () => this.#restart(),
-      completed: () => void this.emit('ready'),
+      completed: () => this.#tell('ready'),
     })
   }
 
@@ -135,6 +136,14 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
     return this.#follower.isComplete
   }
 
+  /**
+   * A moment on the monotonic clock: what readers of committed records could see before it is in the table; null until it is ready. Who
+   * answers others takes it before it reads rows, so that the answer is no younger than it says.
+   */
+  get currentAt(): number | null {
+    return this.#follower.currentAt
+  }
+
   /** All that was committed more than so many ms ago is in it; null until it is ready. */
   get ageMs(): number | null {
     return this.#follower.ageMs
@@ -143,6 +152,11 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
   /** The next offset to read of each partition of the topic. */
   get position(): ReadonlyMap<number, number> {
     return this.#follower.positions
+  }
+
+  /** How often it was started over. */
+  get restarts(): number {
+    return this.#restarts
   }
 
   /** Why it cannot be brought up to date at present; null while all is well. */
@@ -178,6 +192,23 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
   /** The same, those with the fewest first. */
   least(dimension: string, limit: number, window?: string): Promise<KeyedRow[]> {
     return this.ordered(dimension, { by: by(window), direction: 'rising' }, limit)
+  }
+
+  /** Both, by one look at the rows. */
+  async ends(
+    dimension: string,
+    limit: number,
+    window?: string,
+  ): Promise<{ top: KeyedRow[]; least: KeyedRow[] }> {
+    const top = new First(limit, comparing({ by: by(window), direction: 'falling' }))
+    const least = new First(limit, comparing({ by: by(window), direction: 'rising' }))
+    for await (const chunk of this.#rows.chunks(dimension)) {
+      for (const row of chunk) {
+        top.offer(row)
+        least.offer(row)
+      }
+    }
+    return { top: top.rows, least: least.rows }
   }
 
   /** The first `limit` rows of a dimension, or of all, in an order. */
@@ -223,7 +254,18 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
       changes.push({ ...change, json: json !== null && keepsJson ? Buffer.from(json) : json })
     }
     if (changes.length > 0) await this.#apply(changes)
-    for (const { key, row } of changes) this.emit('change', { key, row })
+    for (const { key, row } of changes) this.#tell('change', { key, row })
+  }
+
+  /** A listener that throws must not be taken for a topic that cannot be read. */
+  #tell<Name extends keyof TableEvents>(name: Name, ...facts: TableEvents[Name]): void {
+    for (const listener of this.rawListeners(name)) {
+      try {
+        ;(listener as (...facts: TableEvents[Name]) => void).apply(this, facts)
+      } catch (error) {
+        this.#options.log.error({ error }, 'A listener of the table has thrown')
+      }
+    }
   }
 
   async #apply(changes: readonly (RowChange & { json: Buffer | null })[]): Promise<void> {
@@ -236,22 +278,29 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
   async #moveToDisk(rows: RowsInMemory): Promise<void> {
     const { databases, directory, log, topic } = this.#options
     log.info({ topic, rows: rows.size }, 'The table is large; its rows go to disk')
-    this.#temporary = directory === undefined ? await mkdtemp(join(tmpdir(), 'login-stats-table-')) : null
+    if (directory === undefined) this.#temporary ??= await mkdtemp(join(tmpdir(), 'login-stats-table-'))
     const onDisk = await RowsOnDisk.open(databases, directory ?? this.#temporary ?? '')
-    for await (const chunk of rows.chunks(null)) {
-      await onDisk.apply(
-        chunk.map((row) => {
-          const { key, ...json } = row
-          return { key, row, json: Buffer.from(JSON.stringify(json)) }
-        }),
-      )
+    try {
+      for await (const chunk of rows.chunks(null)) {
+        await onDisk.apply(
+          chunk.map((row) => {
+            const { key, ...json } = row
+            return { key, row, json: Buffer.from(JSON.stringify(json)) }
+          }),
+        )
+      }
+    } catch (error) {
+      // The disk may be full: what was begun would stand in the way of the next attempt.
+      await onDisk.close()
+      throw error
     }
     this.#rows = onDisk
   }
 
   async #restart(): Promise<void> {
+    this.#restarts += 1
     await this.#rows.clear()
-    this.emit('restart')
+    this.#tell('restart')
   }
 }
 

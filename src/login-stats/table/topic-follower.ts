@@ -29,9 +29,16 @@ export interface FollowedTopic {
 }
 
 const pollMs = 200
-const identityIntervalMs = 5000
+/** The reader is no younger than the last look-up: a topic that was made anew since then may be another one. */
+const identityIntervalMs = 1000
 const firstRetryMs = 250
 const longestRetryMs = 5000
+
+/** What a look-up has found; both null while it is under way. */
+interface LookUp {
+  isAnother: boolean | null
+  failure: CodedError | null
+}
 
 export class TopicFollower {
   readonly #followed: FollowedTopic
@@ -42,6 +49,8 @@ export class TopicFollower {
   #currentAt: number | null = null
   #positions = new Map<number, number>()
   #hasRead = false
+  /** When the topic was last looked up, on the monotonic clock. */
+  #knownAt = 0
   #failure: CodedError | null = null
   #wake = (): void => undefined
   #ended: Promise<void> = Promise.resolve()
@@ -68,7 +77,14 @@ export class TopicFollower {
     return this.#isComplete
   }
 
-  /** Everything that was committed more than so many ms ago has been taken; null until that is known. */
+  /**
+   * A moment on the monotonic clock: what readers of committed records could see before it has been taken; null until that is known.
+   */
+  get currentAt(): number | null {
+    return this.#currentAt
+  }
+
+  /** How long ago that was, in ms. */
   get ageMs(): number | null {
     if (this.#currentAt === null) return null
     return Math.max(0, Math.ceil(this.#followed.clock.monotonic() - this.#currentAt))
@@ -118,10 +134,11 @@ export class TopicFollower {
       partition,
     }))
     const starts = await kafka.admin.listOffsets(partitions, 'earliest')
-    if (this.#hasRead) await restart()
-    this.#hasRead = true
+    // First: nobody may take for complete what is being forgotten.
     this.#isComplete = false
     this.#currentAt = null
+    if (this.#hasRead) await restart()
+    this.#hasRead = true
     this.#positions = new Map(partitions.map(({ partition }) => [partition, starts[partition] ?? 0]))
     const fetcher = kafka.fetcher({ maxWaitMs: pollMs, isCompacted })
     fetcher.onArrival(() => this.#wake())
@@ -135,13 +152,14 @@ export class TopicFollower {
 
   async #read(fetcher: Fetcher, partitions: readonly TopicPartition[], identity: TopicInfo): Promise<void> {
     const { clock, take } = this.#followed
-    let lookedAt = clock.monotonic()
+    let lookUp: LookUp | null = null
     while (!this.#isClosed) {
       this.#noteAge(fetcher, partitions)
       fetcher.throwFailure()
-      if (clock.monotonic() - lookedAt >= identityIntervalMs) {
-        lookedAt = clock.monotonic()
-        if (await this.#isAnother(identity)) return
+      if (lookUp?.failure) throw lookUp.failure
+      if (lookUp?.isAnother === true) return
+      if (lookUp === null || lookUp.isAnother === false) {
+        if (clock.monotonic() - this.#knownAt >= identityIntervalMs) lookUp = this.#lookUp(identity)
       }
       const records = fetcher.poll()
       if (records === null) {
@@ -162,7 +180,7 @@ export class TopicFollower {
     for (const each of partitions)
       oldest = Math.min(oldest, fetcher.currentAt(each) ?? Number.NEGATIVE_INFINITY)
     if (oldest === Number.NEGATIVE_INFINITY) return
-    this.#currentAt = oldest
+    this.#currentAt = Math.min(oldest, this.#knownAt)
     this.#failure = null
     if (this.#isComplete) return
     this.#isComplete = true
@@ -170,24 +188,33 @@ export class TopicFollower {
     this.#followed.completed?.()
   }
 
-  /** Passing troubles say nothing about the topic; the fetcher endures them too. */
-  async #isAnother(identity: TopicInfo): Promise<boolean> {
-    try {
-      const found = await this.#identity()
-      if (found === undefined) return false
-      const isSame = found.topicId === identity.topicId && found.partitionCount === identity.partitionCount
-      if (!isSame) this.#log.warn({}, 'The topic is another one now; it is read from its start')
-      return !isSame
-    } catch (cause) {
-      const failure = coded(cause, 'look a topic up')
-      if (failure.behaviour !== 'retry') throw failure
-      return false
-    }
+  /** Looks the topic up while the reading goes on. */
+  #lookUp(identity: TopicInfo): LookUp {
+    const lookUp: LookUp = { isAnother: null, failure: null }
+    this.#identity().then(
+      (found) => {
+        // One that is missing may come back; the reading finds out by itself.
+        lookUp.isAnother = found !== undefined && !isSame(found, identity)
+        if (lookUp.isAnother) this.#log.warn({}, 'The topic is another one now; it is read from its start')
+        this.#wake()
+      },
+      (cause: unknown) => {
+        const failure = coded(cause, 'look a topic up')
+        // Passing troubles say nothing about the topic; the fetcher endures them too.
+        if (failure.behaviour === 'retry') lookUp.isAnother = false
+        else lookUp.failure = failure
+        this.#wake()
+      },
+    )
+    return lookUp
   }
 
   async #identity(): Promise<TopicInfo | undefined> {
-    const { kafka, topic } = this.#followed
-    return (await kafka.admin.topics([topic])).get(topic)
+    const { kafka, clock, topic } = this.#followed
+    const askedAt = clock.monotonic()
+    const found = (await kafka.admin.topics([topic])).get(topic)
+    if (found !== undefined) this.#knownAt = askedAt
+    return found
   }
 
   async #pause(ms: number): Promise<void> {
@@ -197,4 +224,8 @@ export class TopicFollower {
       this.#followed.clock.setTimer(ms, resolve)
     })
   }
+}
+
+function isSame(a: TopicInfo, b: TopicInfo): boolean {
+  return a.topicId === b.topicId && a.partitionCount === b.partitionCount
 }

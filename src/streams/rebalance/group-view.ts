@@ -23,9 +23,16 @@ export function viewMembers(topology: Topology, { members }: GroupDescription): 
     return {
       ...{ memberId, clientHost },
       processId: said === null ? null : (said.processId ?? memberId),
-      endpoint: said?.endpoint ?? null,
+      endpoint: originOf(said?.endpoint),
       activeTasks: tasksOf(topology, assignment.partitions),
       standbyTasks: decodeAssignmentMetadata(assignment.userData).standbyTasks,
     }
   })
+}
+
+/** Whoever is in the group may say anything: only an address of a server is believed, without a path or a name to log in with. */
+function originOf(endpoint: unknown): string | null {
+  if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) return null
+  const { protocol, origin, username } = new URL(endpoint)
+  return (protocol === 'http:' || protocol === 'https:') && username === '' ? origin : null
 }

@@ -19,6 +19,8 @@ const crashWindowMs = 600_000
 const firstRestartMs = 500
 /** After a failure of one thread the others have so long to end in order. */
 const endWithinMs = 60_000
+/** A thread that has said nothing for so long is not known to run its tasks. */
+const knownWithinMs = 10 * statusIntervalMs
 /** Each subtopology has a task at least, and what is worth more than one thread has two subtopologies. */
 const fewestTasks = 2
 
@@ -83,14 +85,18 @@ export class StreamThreads {
     for (const { thread } of this.#places) thread?.send({ type: 'stop' } satisfies ToThread)
   }
 
-  /** Of all threads, as they have told last. */
+  /** Of all threads, as they have told last; those that have not told for long are left out. */
   status(): TaskStatus[] {
-    return this.#places.flatMap(({ tasks }) => tasks)
+    return this.#places.flatMap((place) => (this.#isKnown(place) ? place.tasks : []))
+  }
+
+  #isKnown({ heardAt }: Place): boolean {
+    return this.#options.clock.monotonic() - heardAt <= knownWithinMs
   }
 
   /** Whether the group has given all threads their tasks, be it none. */
   get isAssigned(): boolean {
-    return this.#places.length > 0 && this.#places.every(({ isAssigned }) => isAssigned)
+    return this.#places.length > 0 && this.#places.every((place) => place.isAssigned && this.#isKnown(place))
   }
 
   /** How many threads have been started again after a crash. */

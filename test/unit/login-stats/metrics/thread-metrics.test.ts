@@ -6,7 +6,7 @@ import { systemClock } from '../../../../src/system/clock.ts'
 let metrics: ThreadMetrics
 
 beforeEach(() => {
-  metrics = new ThreadMetrics(3, { ...systemClock, now: () => 100_000 })
+  metrics = new ThreadMetrics(3, { ...systemClock, now: () => 100_000 }, ['1m'])
 })
 afterEach(() => metrics.close())
 
@@ -39,25 +39,27 @@ test('logins count once their commit is a fact, those of the next one later', as
   expect(await valuesOf('logins_total')).toEqual({ counted: 0, invalid: 0 })
   metrics.observer.committed?.('0_1', facts)
   expect(await valuesOf('logins_total')).toEqual({ counted: 5, invalid: 1 })
-  expect(await valuesOf('dead_letters_total')).toEqual({ NOT_JSON: 1 })
+  expect(await valuesOf('dead_letters_total')).toMatchObject({ NOT_JSON: 1, FIELD_INVALID: 0 })
   commit('0_1')
   expect(await valuesOf('logins_total')).toEqual({ counted: 12, invalid: 1 })
 })
 
 test('what an aborted commit had taken does not count; what is read again counts once', async () => {
   const meter = metrics.of('0_1')
+  metrics.observer.taskChanged?.('0_1', 'running')
   meter.counted(5)
   metrics.observer.commitStep?.('0_1', 1)
   meter.counted(2)
   metrics.observer.aborted?.('0_1', new CodedError('OUTCOME_UNKNOWN', { operation: 'commit' }))
   metrics.observer.taskChanged?.('0_1', 'restoring')
+  metrics.observer.aborted?.('0_1', new CodedError('OUTCOME_UNKNOWN', { operation: 'take over' }))
   const again = metrics.of('0_1')
   metrics.observer.taskChanged?.('0_1', 'running')
   again.counted(7)
   commit('0_1')
   expect(await valuesOf('logins_total')).toEqual({ counted: 7, invalid: 0 })
   expect(await valuesOf('transactions_total')).toEqual({ committed: 1, aborted: 1 })
-  expect(await valuesOf('task_errors_total')).toEqual({ OUTCOME_UNKNOWN: 1 })
+  expect(await valuesOf('task_errors_total')).toEqual({ OUTCOME_UNKNOWN: 2 })
 })
 
 test('latency goes from the origin of a commit to its end, and is known only where the origin is', async () => {

@@ -17,7 +17,7 @@ const rateSpanMs = 10_000
 /** Younger than this is as good as now. */
 const ordinaryAgeMs = 2000
 
-export class Surroundings {
+export class WatchStatus {
   readonly sparklines = new Sparklines(sparkWidth)
   readonly #clock: Clock
   readonly #table: LoginStatsTable
@@ -56,7 +56,7 @@ export class Surroundings {
     return this.#rate.perSecond
   }
 
-  get status(): string[] {
+  get lines(): string[] {
     const parts = [this.#tasksInShort(), this.#deadLettersInShort(), this.#ageInShort()]
     const line = parts.filter((part) => part !== '').join('   ')
     return line === '' ? [] : [line]
