@@ -291,6 +291,9 @@ describe('replay', () => {
     await producer.send([{ partition, records }])
     await producer.commit()
     producer.close()
+    // The broker answers before the marker is written, which is what readers see.
+    const { admin } = application.kafka
+    await expect.poll(() => admin.listOffsets([partition], 'lastStable')).toEqual([4])
 
     expect(await dlqJson('replay', '--dry-run')).toMatchObject({ unsure: 1, replayed: 0 })
     const refused = await dlq('replay')
