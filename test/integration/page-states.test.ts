@@ -272,12 +272,12 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
     server.known = { rows: [], summary: { dead_letters: null }, tasks: tasksOf(['a'], 2) }
     const { page, complaints } = await open()
     await shows(page.locator('#no-logins'), 'No logins yet')
-    expect(await page.locator('#no-logins').isVisible()).toBe(true)
+    await expect.poll(() => page.locator('#no-logins').isVisible()).toBe(true)
     await shows(total(page), /^0$/)
     await keepPicture(page, 'empty-desktop-light')
     server.publish({ rows: usual })
     await shows(total(page), '185,')
-    expect(await page.locator('#no-logins').isVisible()).toBe(false)
+    await expect.poll(() => page.locator('#no-logins').isVisible()).toBe(false)
     expect(complaints).toEqual([])
   })
 
