@@ -110,6 +110,18 @@ async function ask(): Promise<void> {
     const headers = JSON.stringify([...answer.headers])
     written.push({ by: path, text: headers + (await answer.text()) })
   }
+  const events = '/api/stream?events=rows,summary,tasks'
+  const stream = await fetch(`${url}${events}`, { signal: AbortSignal.timeout(2500) })
+  let text = ''
+  const decoder = new TextDecoder()
+  try {
+    for await (const chunk of stream.body ?? []) text += decoder.decode(chunk, { stream: true })
+  } catch (error) {
+    // It goes on for ever.
+    expect((error as Error).name).toBe('TimeoutError')
+  }
+  expect(text).toContain('event: summary')
+  written.push({ by: events, text })
 }
 
 /** One good login, and one that is wrong in each way that has a code. */

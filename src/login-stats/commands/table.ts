@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import type { KeyedRow, LoginStatsTable } from '../table/index.ts'
@@ -66,10 +67,11 @@ export async function showTable(context: CommandContext, options: TableOptions):
   const work = async (session: Session): Promise<void> => {
     const { clock } = context
     const { config, kafka, log } = session
+    // For a table that is too large for memory. Where nothing else can be written, this can.
+    const directory = join(config.stateDir, config.appId, `table-${context.random.id()}`)
     const table = LoginStatsTable.follow({
       ...{ kafka, clock, log, topic: config.outputTopic, databases: levelDatabaseOpener },
-      // Where nothing else can be written, this can.
-      directory: join(config.stateDir, config.appId, `table-${context.random.id()}`),
+      directory,
     })
     const open = options.json || !isForPeople(context) ? plainShow : liveShow
     const show = await open(context, session, table, selection, options)
@@ -91,6 +93,7 @@ export async function showTable(context: CommandContext, options: TableOptions):
       stopListening()
       await show.close()
       await table.close()
+      await rm(directory, { recursive: true, force: true })
     }
   }
   await withKafka(context, 'table', work, { isQuiet: isDrawing })
