@@ -234,7 +234,7 @@ describe('replay', () => {
     application.start()
     // Everything is read again: each dead record has two letters now.
     await waitForSummary([{ count: 40, waiting: 16 }])
-    expect(await dlqJson('replay')).toMatchObject({ replayed: 8, already_replayed: 20, complete: true })
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 8, repeated: 20, complete: true })
     await expectReplayedOnce(records)
   })
 

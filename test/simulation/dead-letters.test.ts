@@ -123,6 +123,7 @@ class World {
     const report = replay({
       ...{ kafka, clock: process.clock, log: silentLog, config, code, rate },
       ...{ limit: Number.POSITIVE_INFINITY, isDryRun: false, isNeverReplayed: false },
+      isRepeatedWanted: false,
       isStopped: () => false,
       onProgress: () => {},
     })

@@ -12,6 +12,7 @@ interface Options {
   readonly rate?: number
   readonly dryRun?: true
   readonly neverReplayed?: true
+  readonly repeated?: true
   readonly json?: true
 }
 
@@ -23,6 +24,10 @@ export function dlqReplayCommand({ context, finish }: Invocation): Command {
     .option('--rate <number>', 'so many a second; as fast as possible if absent', wholeNumber(1, 10_000_000))
     .option('--dry-run', 'say what would be done, and do nothing')
     .option('--never-replayed', 'vouch that letters older than a week were not replayed, where nobody knows')
+    .option(
+      '--repeated',
+      'also those whose records a replay had passed before the input was read once more (after a reset): vouch that they were not written back',
+    )
     .option('--json', 'print the result as JSON')
     .addHelpText('after', help)
     .action(async (options: Options) => {
@@ -57,6 +62,7 @@ async function replayWith(context: CommandContext, options: Options): Promise<Re
         rate: options.rate ?? null,
         isDryRun: options.dryRun ?? false,
         isNeverReplayed: options.neverReplayed ?? false,
+        isRepeatedWanted: options.repeated ?? false,
         isStopped: () => isStopped,
         onProgress: (done, total) => progress.update('replay', done, total),
       }),
@@ -68,11 +74,12 @@ async function replayWith(context: CommandContext, options: Options): Promise<Re
 }
 
 function jsonOf(report: ReplayReport, { dryRun }: Options): object {
-  const { replay, done, truncated, foreign, unsure, deleted, isComplete } = report
+  const { replay, done, repeated, truncated, foreign, unsure, deleted, isComplete } = report
   return {
     dry_run: dryRun ?? false,
     replayed: replay,
     already_replayed: done,
+    repeated,
     other_code: report['other-code'],
     ...{ truncated, foreign, unsure, deleted },
     complete: isComplete,
@@ -84,11 +91,15 @@ export function sentences(
   report: ReplayReport,
   { dryRun, code }: Pick<Options, 'dryRun' | 'code'>,
 ): string[] {
-  const { replay, done, truncated, foreign, unsure, deleted, isComplete } = report
+  const { replay, done, repeated, truncated, foreign, unsure, deleted, isComplete } = report
   const of = code === undefined ? '' : ` of ${code}`
   const lines = [
     dryRun ? `Would write back ${letters(replay)}${of}.` : `Wrote back ${letters(replay)}${of}.`,
     ...when(done, `${letters(done)} had been replayed before.`),
+    ...when(
+      repeated,
+      `${letters(repeated)} are of records that a replay had passed before the input was read once more: see --repeated.`,
+    ),
     ...when(
       truncated,
       `${letters(truncated)} cannot be replayed: a part of the record is gone (dlq list has them).`,

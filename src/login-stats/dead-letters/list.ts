@@ -19,7 +19,7 @@ export interface ListOptions {
 }
 
 /** What becomes of a letter in a replay. */
-export type LetterStatus = 'waiting' | 'replayed' | 'truncated' | 'foreign'
+export type LetterStatus = 'waiting' | 'replayed' | 'repeated' | 'truncated' | 'foreign'
 
 /** A dead letter without its content, which may be personal. */
 export interface LetterRow {
@@ -144,13 +144,20 @@ const statusByDecision: Readonly<Record<ReplayDecision, LetterStatus>> = {
   replay: 'waiting',
   unsure: 'waiting',
   done: 'replayed',
+  repeated: 'repeated',
   truncated: 'truncated',
   foreign: 'foreign',
   'other-code': 'waiting',
 }
 
 export function statusOf(letter: Letter, progress: KnownProgress, inputTopic: string): LetterStatus {
-  const rules = { inputTopic, code: null, now: letter.timestamp, isNeverReplayed: true }
+  const rules = {
+    inputTopic,
+    code: null,
+    now: letter.timestamp,
+    isNeverReplayed: true,
+    isRepeatedWanted: false,
+  }
   return statusByDecision[decide(letter, progress, rules)]
 }
 

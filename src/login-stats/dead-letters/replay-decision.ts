@@ -1,11 +1,13 @@
 /** What a replay does with one dead letter. */
 import type { Letter } from './letters.ts'
-import { isBehind, knownSince, type ReplayMark } from './replay-progress.ts'
+import { isRepetition, knownSince, type ReplayMark } from './replay-progress.ts'
 
 export type ReplayDecision =
   | 'replay'
-  /** It has been written back before, or another letter of the same record has. */
+  /** It has been written back before. */
   | 'done'
+  /** The input was read once more, and a replay had passed its record before. */
+  | 'repeated'
   /** Not of the code that is replayed. */
   | 'other-code'
   /** A part of the record is gone. */
@@ -19,7 +21,7 @@ export type ReplayDecision =
 export type ReplayCounts = Record<ReplayDecision, number>
 
 export function noLetters(): ReplayCounts {
-  return { replay: 0, done: 0, 'other-code': 0, truncated: 0, foreign: 0, unsure: 0 }
+  return { replay: 0, done: 0, repeated: 0, 'other-code': 0, truncated: 0, foreign: 0, unsure: 0 }
 }
 
 /** How far the replays have got in the letter's partition. Null: nothing is known (any more). */
@@ -36,6 +38,8 @@ export interface DecisionRules {
   readonly now: number
   /** The user vouches for old letters. */
   readonly isNeverReplayed: boolean
+  /** The user vouches for repeated ones. */
+  readonly isRepeatedWanted: boolean
 }
 
 /** `here`: how far this replay itself has got by now, which is further than what is known of its kind; null where none runs. */
@@ -50,7 +54,9 @@ export function decide(
   if (rules.code !== null && origin.code !== rules.code) return 'other-code'
   if (origin.truncated !== null) return 'truncated'
   const marks = [progress.plain, progress.ofCode(origin.code)]
-  if ([...marks, here].some((mark) => mark !== null && isBehind(mark, letter))) return 'done'
+  const known = [...marks, here].filter((mark) => mark !== null)
+  if (known.some((mark) => letter.offset < mark.offset)) return 'done'
+  if (!rules.isRepeatedWanted && known.some((mark) => isRepetition(mark, letter))) return 'repeated'
   // A reset writes letters anew; what was replayed then is older than they are, but no older than the record.
   const oldest = Math.min(letter.timestamp, origin.timestamp)
   const isForgotten = marks.some((mark) => oldest < (mark?.since ?? knownSince(rules.now)))

@@ -62,9 +62,11 @@ export function markAfter(mark: ReplayMark, letter: Letter): ReplayMark {
   }
 }
 
-/** Whether a replay that has got so far has done the letter, or one of the same record. */
-export function isBehind(mark: ReplayMark, letter: Letter): boolean {
-  if (letter.offset < mark.offset) return true
+/**
+ * Whether a replay that has got so far has, by the place in the input, passed a letter of the same record. It may err where a record
+ * became dead only when the input was read once more: then no replay has had a letter of it.
+ */
+export function isRepetition(mark: ReplayMark, letter: Letter): boolean {
   const { origin, partition } = letter
   if (origin === null || origin.partition !== partition) return false
   return origin.offset <= mark.source && origin.timestamp <= mark.time

@@ -43,6 +43,8 @@ export interface ReplayOptions {
   readonly isDryRun: boolean
   /** Letters older than a week count as not replayed where nobody knows. */
   readonly isNeverReplayed: boolean
+  /** Letters that seem to be repetitions are written back too. */
+  readonly isRepeatedWanted: boolean
   /** Asked between letters; what is begun is finished. */
   isStopped(): boolean
   /** Offsets of the dead-letter topic that are passed, of all. */
@@ -213,9 +215,10 @@ class ReplayRun {
     progress: AllProgress,
     producer: TransactionalProducer | null,
   ): void {
-    const { clock, config, code, isNeverReplayed, isDryRun } = this.#options
+    const { clock, config, code, isNeverReplayed, isRepeatedWanted, isDryRun } = this.#options
     const { partition, offset } = letter
-    const rules = { inputTopic: config.inputTopic, code, now: clock.now(), isNeverReplayed }
+    const { inputTopic } = config
+    const rules = { inputTopic, code, now: clock.now(), isNeverReplayed, isRepeatedWanted }
     const mark = batch.markOf(partition)
     const decision = decide(letter, progress.of(partition), rules, mark)
     if (decision === 'unsure' && !isDryRun)

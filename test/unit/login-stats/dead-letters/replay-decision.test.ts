@@ -4,7 +4,7 @@ import type { Letter } from '../../../../src/login-stats/dead-letters/letters.ts
 import { decide, type KnownProgress } from '../../../../src/login-stats/dead-letters/replay-decision.ts'
 import {
   commitOf,
-  isBehind,
+  isRepetition,
   markAfter,
   markOf,
   type ReplayMark,
@@ -32,7 +32,10 @@ function letterOf({ offset, source = offset, code = 'NOT_JSON', time = start, ..
   }
 }
 
-const rules = { inputTopic: 'user-login', code: null, now: start + 1000, isNeverReplayed: false }
+const rules = {
+  ...{ inputTopic: 'user-login', code: null, now: start + 1000 },
+  ...{ isNeverReplayed: false, isRepeatedWanted: false },
+}
 const known = (plain: ReplayMark | null, codes: Record<string, ReplayMark> = {}): KnownProgress => ({
   plain,
   ofCode: (code) => codes[code] ?? null,
@@ -46,6 +49,17 @@ describe('a letter', () => {
     ['is replayed if nobody has done so', letter, known(null), rules, 'replay'],
     ['is done if a plain replay has passed it', letter, known(behind), rules, 'done'],
     ['is done if one of its code has', letter, known(none, { NOT_JSON: behind }), rules, 'done'],
+    [
+      'is repeated if a replay has passed its record by another letter',
+      ...[letter, known({ ...none, source: 10, time: start + 10 }), rules, 'repeated' as const],
+    ],
+    [
+      'that is repeated is replayed if the user wants it',
+      letter,
+      known({ ...none, source: 10, time: start + 10 }),
+      { ...rules, isRepeatedWanted: true },
+      'replay',
+    ],
     ['is not done by one of another code', letter, known(none, { FIELD_INVALID: behind }), rules, 'replay'],
     ['of another code is left out', letter, known(none), { ...rules, code: 'FIELD_INVALID' }, 'other-code'],
     ['of another input is left out', letterOf({ offset: 1, topic: 'x' }), known(none), rules, 'foreign'],
@@ -172,7 +186,9 @@ describe('replays', () => {
           replay(null, Number.POSITIVE_INFINITY)
           expect([...copies.values()].every((count) => count === 1)).toBe(true)
           expect(copies.size).toBe(records.length)
-          for (const letter of letters) expect(isBehind(marks.get(null) ?? none, letter)).toBe(true)
+          const mark = marks.get(null) ?? none
+          for (const letter of letters)
+            expect(letter.offset < mark.offset || isRepetition(mark, letter)).toBe(true)
         },
       ),
       { numRuns: 2000 },
