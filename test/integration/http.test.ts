@@ -56,8 +56,11 @@ test('each instance answers for the whole table, exactly, and both say where eac
       [...table].filter(([key]) => key.startsWith(`${name}:`)).reduce((sum, [, count]) => sum + count, 0)
     for (const dimension of ['locale', 'device_type', 'app_version'])
       expect(ofDimension(dimension)).toBe(valid)
-    const { tasks, instances, group_state } = await client.until<Tasks>('/api/tasks', ({ tasks: found }) =>
-      found.every(({ state, lag_records }) => state === 'running' && lag_records === 0),
+    const { tasks, instances, group_state } = await client.until<Tasks>(
+      '/api/tasks',
+      ({ tasks: found = [] }) =>
+        found.length === taskCount &&
+        found.every(({ state, lag_records: lag }) => state === 'running' && lag === 0),
     )
     expect(group_state).toBe('Stable')
     expect(tasks).toHaveLength(taskCount)
@@ -269,6 +272,35 @@ async function totalUpTo(
   }
   return total
 }
+
+test('while a killed instance is missed, the other one answers soon, and its own tasks are told as they are', async () => {
+  const [survivor, victim] = [application.start(), application.start()]
+  await haveTasks([survivor, victim], taskCount)
+  const load = application.produceLogins(6000, { batch: 100, pauseMs: 100 })
+  const client = await HttpClient.of(survivor)
+  await client.until<Partial<Tasks>>(
+    '/api/tasks',
+    ({ tasks }) => tasks?.every(({ state }) => state === 'running') === true,
+  )
+  const own = [...survivor.tasks]
+  await victim.kill()
+  const deadline = systemClock.monotonic() + 40_000
+  const states = new Set<string>()
+  for (;;) {
+    const askedAt = systemClock.monotonic()
+    const { tasks, group_state: state } = await client.json<Tasks>('/api/tasks')
+    expect(systemClock.monotonic() - askedAt).toBeLessThan(5000)
+    states.add(state)
+    for (const { task, instance } of tasks) if (own.includes(task)) expect(instance, task).not.toBeNull()
+    const isOver = tasks.every((task) => task.state === 'running') && survivor.tasks.length === taskCount
+    if (isOver) break
+    if (systemClock.monotonic() > deadline) throw new Error(JSON.stringify(tasks))
+    await systemClock.sleep(50)
+  }
+  console.log(`the group was ${[...states].join(', ')}`)
+  await load
+  expect((await application.counted()).verdict).toBe('equal')
+})
 
 test('a name of another machine is not this one', async () => {
   const instance = application.start()
