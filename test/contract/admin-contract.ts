@@ -93,10 +93,11 @@ export function adminContract(scenario: () => PortScenario): void {
     const producer = await scenario().producer()
     await producer.sendOffsets(member.identity(), [{ partition, offset: 3, metadata: '' }])
     await producer.commit()
-    expect(await admin.groupOffsets(groupId, [partition])).toEqual([3])
     expect(await admin.committedOffsets(groupId, [partition])).toEqual([
       { partition, offset: 3, metadata: '' },
     ])
+    // Stable by now; before that it would be what was committed before.
+    expect(await admin.groupOffsets(groupId, [partition])).toEqual([3])
     expect(await codeOf(() => admin.deleteGroup(groupId))).toBe('PROTOCOL_ERROR')
     await member.close(true)
     await admin.deleteGroup(groupId)

@@ -59,8 +59,8 @@ export const furtherMutants: readonly Mutant[] = [
       ...committedStateBeforeFencing,
       {
         file: 'src/kafka/group-offsets.ts',
-        original: 'requireStable: true }',
-        mutated: 'requireStable: false }',
+        original: 'return await committedOffsets(context, groupId, partitions, true)',
+        mutated: 'return await committedOffsets(context, groupId, partitions, false)',
       },
     ],
   },
