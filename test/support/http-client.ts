@@ -5,6 +5,9 @@ import type { Instance } from './instance.ts'
 /** Settings of an instance with an HTTP server on a port of its own. */
 export const withHttp = { HTTP_PORT: '0' } as const
 
+const tooEarly = 503
+const startedWithinMs = 20_000
+
 export class HttpClient {
   readonly url: string
 
@@ -24,13 +27,21 @@ export class HttpClient {
 
   /** The answer, which must be a success. */
   async json<T>(path: string): Promise<T> {
-    const answer = await this.get(path)
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
-    return (await answer.json()) as T
+    return JSON.parse(await this.text(path)) as T
   }
 
+  /** Asks again for as long as the server says that it is too early: what answers is loaded after the tasks run. */
   async text(path: string): Promise<string> {
-    return await (await this.get(path)).text()
+    const deadline = systemClock.monotonic() + startedWithinMs
+    for (;;) {
+      const answer = await this.get(path)
+      const text = await answer.text()
+      if (answer.ok) return text
+      if (answer.status !== tooEarly || systemClock.monotonic() > deadline) {
+        throw new Error(`${path}: ${answer.status} ${text}`)
+      }
+      await systemClock.sleep(100)
+    }
   }
 
   /** Asks again until the answer `fits`. */
