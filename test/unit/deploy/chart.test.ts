@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { loadConfig, settingList } from '../../../src/login-stats/config/index.ts'
 import { findTool, runTool, schemaDirectory, schemaVersions } from '../../support/tools.ts'
-import { alertsPath, dashboardPath, readText, readYaml, root } from './files.ts'
+import { type AlertFile, alerts, alertsPath, dashboardPath, readText, readYaml, root } from './files.ts'
 
 const chart = join(root, 'deploy/helm/login-stats')
 const valueFiles = readdirSync(join(chart, 'ci'))
@@ -87,8 +87,10 @@ describe('the chart', () => {
   test('lets every setting be set, by a value of its own or in `config`', () => {
     const schema = JSON.parse(readText('deploy/helm/login-stats/values.schema.json'))
     const inConfig = Object.keys(schema.properties.config.properties)
-    const statefulSet = readText('deploy/helm/login-stats/templates/statefulset.yaml')
-    const own = [...statefulSet.matchAll(/- name: ([A-Z][A-Z_]+)$/gm)].map(([, name = '']) =>
+    const templates = ['statefulset.yaml', '_pod.tpl'].map((file) =>
+      readText(`deploy/helm/login-stats/templates/${file}`),
+    )
+    const own = [...templates.join('').matchAll(/- name: ([A-Z][A-Z_]+)$/gm)].map(([, name = '']) =>
       name.replace(/_FILE$/, ''),
     )
     for (const { variable } of settingList) expect([...inConfig, ...own], variable).toContain(variable)
@@ -147,7 +149,9 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
     const { manifests } = render(values)
     const { selector, template, serviceName } = one(manifests, 'StatefulSet').spec
     const { labels } = template.metadata
-    const selectors = manifests.flatMap(({ kind, spec }) => {
+    // The check's pods are others, with a policy of their own.
+    const ofInstances = manifests.filter(({ metadata }) => !metadata.name.endsWith('-verify'))
+    const selectors = ofInstances.flatMap(({ kind, spec }) => {
       if (kind === 'Service') return [spec.selector]
       if (kind === 'PodDisruptionBudget') return [spec.selector.matchLabels]
       return kind === 'NetworkPolicy' ? [spec.podSelector.matchLabels] : []
@@ -156,6 +160,40 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
     for (const each of [...selectors, selector.matchLabels]) expect(labels).toMatchObject(each)
     expect(one(manifests, 'Service', serviceName).spec.clusterIP).toBe('None')
   })
+
+  it.each(valueFiles)(
+    '%s: the check has the settings of the instances, no more rights, and is none of them',
+    (values) => {
+      const { manifests } = render(values)
+      const { suspend, jobTemplate } = one(manifests, 'CronJob').spec
+      expect(suspend).toBe(values !== 'secured-values.yaml')
+      const { spec, metadata } = jobTemplate.spec.template
+      const { template, selector } = one(manifests, 'StatefulSet').spec
+      expect(metadata.labels).not.toMatchObject(selector.matchLabels)
+      expect(spec.securityContext).toEqual(template.spec.securityContext)
+      const [check] = spec.containers
+      const processor = containerOf(manifests)
+      expect(check.args[0]).toBe('verify')
+      expect(check.securityContext).toEqual(processor.securityContext)
+      const ofInstances = ['POD_NAME', 'STATE_DIR', 'STREAM_THREADS', 'LEAVE_GROUP_ON_STOP']
+      const settings = (variables: Variable[]) =>
+        variables.filter(({ name }) => !ofInstances.includes(name) && !name.startsWith('HTTP_'))
+      expect(check.env).toEqual(settings(processor.env))
+      // All that it mounts are secrets.
+      const mounted = (mounts: { name: string }[] = []) => mounts.map(({ name }) => name).toSorted()
+      expect(mounted(check.volumeMounts)).toEqual(mounted(spec.volumes))
+      expect(mounted(check.volumeMounts)).toEqual(
+        mounted(processor.volumeMounts).filter((name) => name !== 'state'),
+      )
+      // The same way to Kafka, and nobody comes in.
+      const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy')
+      const policy = policies.find((each) => each.metadata.name === 'release-login-stats-verify')
+      if (values !== 'mutual-tls-values.yaml')
+        expect(metadata.labels).toMatchObject(policy?.spec.podSelector.matchLabels)
+      expect(policy?.spec.ingress).toBeUndefined()
+      for (const rule of policy?.spec.egress ?? []) expect(policies[0]?.spec.egress).toContainEqual(rule)
+    },
+  )
 
   it('an instance is asked for by a name that stays its own', () => {
     const { manifests } = render('minimal-values.yaml')
@@ -178,6 +216,16 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
     expect(text).toContain('defaultMode: 288')
   })
 
+  it('times that only go with the longer session of the chart hold for the check too', () => {
+    const set = 'config.COMMIT_INTERVAL_MS=30000,config.MAX_STALL_MS=60001'
+    const { manifests } = render('minimal-values.yaml', '--set', set)
+    const [check] = one(manifests, 'CronJob').spec.jobTemplate.spec.template.spec.containers
+    const environment = (variables: Variable[]) =>
+      Object.fromEntries(variables.map(({ name, value }) => [name, value]))
+    for (const { env } of [containerOf(manifests), check])
+      expect(loadConfig(environment(env))).toMatchObject({ sessionTimeoutMs: 60_000, maxStallMs: 60_001 })
+  })
+
   it('a large number stays one', () => {
     const variables: Variable[] = containerOf(render('secured-values.yaml').manifests).env
     expect(variables.find(({ name }) => name === 'MAX_STALL_MS')?.value).toBe('1000000')
@@ -192,7 +240,7 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
     const [{ targetLabel, replacement: job }] = spec.endpoints[0].relabelings
     expect([targetLabel, job]).toEqual(['job', 'stats/release-login-stats'])
     const expected = readText(alertsPath)
-      .replaceAll('runbook_url: docs/', `runbook_url: ${base}`)
+      .replaceAll(/runbook: docs\/(\S+) in the .*/g, `runbook_url: ${base}$1`)
       .replaceAll('job="login-stats"', `job="${job}"`)
       .replaceAll('job: login-stats', `job: ${job}`)
     expect(rules).toEqual(parse(expected))
@@ -204,6 +252,42 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
         Object.entries(spec.selector.matchLabels).every(([name, value]) => metadata.labels?.[name] === value),
     )
     expect(scraped.map(({ metadata }) => metadata.name)).toEqual(['release-login-stats-headless'])
+  })
+
+  it.each([
+    ['a name of this namespace', 'kafka:9092', 'kafka.stats.svc:9092'],
+    ['several', 'kafka-0:9092,kafka-1:9094', 'kafka-0.stats.svc:9092,kafka-1.stats.svc:9094'],
+    [
+      'names that hold everywhere',
+      'kafka-0.kafka.other:9092,10.0.0.7:9092',
+      'kafka-0.kafka.other:9092,10.0.0.7:9092',
+    ],
+  ])('KEDA looks for Kafka where it is seen from any namespace: %s', (_what, brokers, expected) => {
+    const set = `kafka.brokers=${brokers.replaceAll(',', '\\,')},networkPolicy.enabled=false`
+    const { manifests } = render('keda-values.yaml', '--set', set)
+    expect(one(manifests, 'ScaledObject').spec.triggers[0].metadata.bootstrapServers).toBe(expected)
+  })
+
+  it('KEDA can be told where it finds Kafka', () => {
+    const set = 'kafka.brokers=kafka.example:9092,autoscaling.keda.bootstrapServers=kafka.example:9093'
+    const { manifests } = render('keda-values.yaml', '--set', set)
+    expect(one(manifests, 'ScaledObject').spec.triggers[0].metadata.bootstrapServers).toBe(
+      'kafka.example:9093',
+    )
+  })
+
+  it('alerts can be left out; where instances are taken away on purpose, that of missing ones is', () => {
+    const namesIn = (values: string, ...more: string[]) => {
+      const { manifests } = render(values, '--set', 'prometheusRule.enabled=true', ...more)
+      const { groups } = one(manifests, 'PrometheusRule').spec as AlertFile
+      return groups.flatMap(({ rules }) => rules.map(({ alert }) => alert))
+    }
+    const all = alerts.map(({ alert }) => alert)
+    const without = (...names: string[]) => all.filter((name) => !names.includes(name))
+    expect(namesIn('minimal-values.yaml')).toEqual(all)
+    const disabled = ['--set', 'prometheusRule.disabledAlerts={LoginStatsVersionsDiffer}']
+    expect(namesIn('minimal-values.yaml', ...disabled)).toEqual(without('LoginStatsVersionsDiffer'))
+    expect(namesIn('hpa-values.yaml')).toEqual(without('LoginStatsInstanceGone'))
   })
 
   it.each(['keda-values.yaml', 'hpa-values.yaml'])(
@@ -249,6 +333,36 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
     ['addresses hashed without a key', ['config.ENRICHED_IP=hmac'], 'enrichedIp.existingSecret'],
     ['to wait for pods that come back as others', ['persistence.enabled=false'], 'needs persistence'],
     ['a policy that keeps it from Kafka', ['kafka.brokers=kafka:9093'], 'does not have port 9093'],
+    [
+      'to leave out an alert that does not exist',
+      ['prometheusRule.disabledAlerts={LoginStatsGone}'],
+      'no alert LoginStatsGone',
+    ],
+    [
+      'KEDA that may not find Kafka from where it runs',
+      ['autoscaling.type=keda', 'kafka.brokers=kafka-0.kafka:9092'],
+      'autoscaling.keda.bootstrapServers is needed',
+    ],
+    [
+      'KEDA without access to Kafka',
+      ['autoscaling.type=keda', 'kafka.brokers=kafka:9092', 'kafka.securityProtocol=SSL'],
+      'autoscaling.keda.authenticationRef is needed',
+    ],
+    [
+      'a stall that ends before a session does',
+      ['config.MAX_STALL_MS=60000'],
+      'config.MAX_STALL_MS=60000 must be above restarts.sessionTimeoutMs (60000)',
+    ],
+    [
+      'a session that outlasts a stall',
+      ['restarts.sessionTimeoutMs=200000', 'config.MAX_STALL_MS=150000'],
+      'config.MAX_STALL_MS=150000 must be above restarts.sessionTimeoutMs (200000)',
+    ],
+    [
+      'commits that a session does not outlast',
+      ['config.COMMIT_INTERVAL_MS=6000', 'restarts.sessionTimeoutMs=6000'],
+      'config.COMMIT_INTERVAL_MS=6000 must be below restarts.sessionTimeoutMs (6000)',
+    ],
     ['fewer at most than at least', ['autoscaling.minReplicas=9'], 'minReplicas'],
   ])('refuses %s', (_what, sets, message) => {
     const { exitCode, output } = runHelm(

@@ -37,6 +37,7 @@ export const metrics: Readonly<Record<string, Metric>> = {
   login_stats_insights_published_total: counter(),
   login_stats_http_request_duration_seconds: histogram('method', 'route', 'status'),
   login_stats_stream_clients: gauge(),
+  login_stats_unexported_values: gauge('dimension'),
   device_type_count: gauge('device_type', 'topic'),
   locale_count: gauge('locale', 'topic'),
   total_count: gauge('record_type', 'topic'),

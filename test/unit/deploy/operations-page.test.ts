@@ -36,7 +36,6 @@ describe('docs/OPERATIONS.md', () => {
     // Of the command line and of tests and demo, not of the processor.
     const notOfTheProcessor = [
       'GROUP_ACTIVE',
-      'REPLAY_PROGRESS_LOST',
       'LOCAL_KAFKA_UNAVAILABLE',
       'KAFKAJS_CHANGED',
       'TOPOLOGY_INVALID',

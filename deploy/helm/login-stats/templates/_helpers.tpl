@@ -30,6 +30,16 @@ app.kubernetes.io/name: {{ include "login-stats.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- define "login-stats.verify" -}}
+{{- printf "%s-verify" (include "login-stats.fullname" .) }}
+{{- end }}
+
+{{/* Other ones than the instances', which services and budgets must not take it for. */}}
+{{- define "login-stats.verifyLabels" -}}
+app.kubernetes.io/name: {{ include "login-stats.name" . }}-verify
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "login-stats.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "login-stats.selectorLabels" . }}
@@ -61,6 +71,21 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default "user-login" (index .Values.config "INPUT_TOPIC") }}
 {{- end }}
 
+{{/* Kafka as KEDA reaches it from its own namespace: a name without a dot is a service of this one. */}}
+{{- define "login-stats.kedaBrokers" -}}
+{{- if .Values.autoscaling.keda.bootstrapServers }}
+{{- .Values.autoscaling.keda.bootstrapServers }}
+{{- else }}
+{{- $servers := list }}
+{{- range splitList "," .Values.kafka.brokers }}
+{{- $host := first (splitList ":" .) }}
+{{- $where := ternary $host (printf "%s.%s.svc" $host $.Release.Namespace) (contains "." $host) }}
+{{- $servers = append $servers (printf "%s:%s" $where (last (splitList ":" .))) }}
+{{- end }}
+{{- join "," $servers }}
+{{- end }}
+{{- end }}
+
 {{/* What the schema cannot say: values that need each other. */}}
 {{- define "login-stats.check" -}}
 {{- $kafka := .Values.kafka }}
@@ -84,6 +109,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and (not .Values.persistence.enabled) (not .Values.restarts.leaveGroupOnStop) }}
 {{- $problems = append $problems "restarts.leaveGroupOnStop=false needs persistence: without its volume a pod comes back as another instance, and the tasks of the one before wait for the session time-out" }}
 {{- end }}
+{{- $session := int64 .Values.restarts.sessionTimeoutMs }}
+{{- $stall := int64 (default 300000 (index .Values.config "MAX_STALL_MS")) }}
+{{- if le $stall $session }}
+{{- $problems = append $problems (printf "config.MAX_STALL_MS=%d must be above restarts.sessionTimeoutMs (%d)" $stall $session) }}
+{{- end }}
+{{- $commit := int64 (default 100 (index .Values.config "COMMIT_INTERVAL_MS")) }}
+{{- if ge $commit $session }}
+{{- $problems = append $problems (printf "config.COMMIT_INTERVAL_MS=%d must be below restarts.sessionTimeoutMs (%d)" $commit $session) }}
+{{- end }}
 {{- if .Values.networkPolicy.enabled }}
 {{- $ports := list }}
 {{- range .Values.networkPolicy.kafkaPorts }}
@@ -94,6 +128,25 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if not (has $port $ports) }}
 {{- $problems = append $problems (printf "networkPolicy.kafkaPorts does not have port %s of kafka.brokers" $port) }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- range .Values.prometheusRule.disabledAlerts }}
+{{- if not (contains (printf "alert: %s\n" .) ($.Files.Get "files/alerts.yml")) }}
+{{- $problems = append $problems (printf "prometheusRule.disabledAlerts: there is no alert %s" .) }}
+{{- end }}
+{{- end }}
+{{- if eq .Values.autoscaling.type "keda" }}
+{{- $keda := .Values.autoscaling.keda }}
+{{- if not $keda.bootstrapServers }}
+{{- range splitList "," $kafka.brokers }}
+{{- $host := first (splitList ":" .) }}
+{{- if eq (len (splitList "." $host)) 2 }}
+{{- $problems = append $problems (printf "autoscaling.keda.bootstrapServers is needed: KEDA looks from its own namespace, where %s may mean nothing; name there what it can reach, such as %s.%s.svc:9092" $host $host $.Release.Namespace) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and (ne $kafka.securityProtocol "PLAINTEXT") (not $keda.authenticationRef) }}
+{{- $problems = append $problems (printf "autoscaling.keda.authenticationRef is needed with kafka.securityProtocol=%s: KEDA asks Kafka itself" $kafka.securityProtocol) }}
 {{- end }}
 {{- end }}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
