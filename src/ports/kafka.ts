@@ -11,6 +11,11 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** All partitions of a topic, in order. */
+export function partitionsOf(topic: string, partitionCount: number): TopicPartition[] {
+  return Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition }))
+}
+
 /** A header of a record; the value may be missing. */
 export type Header = readonly [name: string, value: Buffer | null]
 

@@ -5,15 +5,16 @@ export { Combiner, type Fold } from './aggregate/combiner.ts'
 export { DeltaTable } from './aggregate/delta-table.ts'
 export { readPartition } from './changelog/partition-reader.ts'
 export { type MemberView, viewMembers } from './rebalance/group-view.ts'
-export type {
-  CommitFacts,
-  CommitStep,
-  EngineObserver,
-  RestoreProgress,
-  TakeOverStep,
+export {
+  type CommitFacts,
+  type CommitStep,
+  type EngineObserver,
+  observers,
+  type RestoreProgress,
+  type TakeOverStep,
 } from './runtime/engine-observer.ts'
 export type { Fingerprint } from './runtime/fingerprint.ts'
-export { observers, type RestoreStatus } from './runtime/restore-watch.ts'
+export type { RestoreStatus } from './runtime/restore-watch.ts'
 export {
   type LocalState,
   type StoreQuery,
@@ -21,7 +22,7 @@ export {
   type StreamsOptions,
 } from './runtime/streams.ts'
 export type { TaskStatus } from './runtime/task-status.ts'
-export { setUpTopics, topicNames } from './runtime/topic-setup.ts'
+export { newTopic, setUpTopics, topicNames } from './runtime/topic-setup.ts'
 export { type MemberSlot, SlotStores, StateDirectory } from './state-directory.ts'
 export { StoreKey } from './store/store-key.ts'
 export type { StateStore, StateStoreReader, WipeReason } from './store/types.ts'
@@ -38,4 +39,4 @@ export type {
   SourcePosition,
 } from './topology/processor.ts'
 export { describe, type Topology, TopologyBuilder } from './topology/topology.ts'
-export type { TransactionScope } from './transactions/transactions.ts'
+export type { TransactionOutcome, TransactionScope } from './transactions/transactions.ts'

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { coded } from '../../src/errors.ts'
 import { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
+import { partitionsOf } from '../../src/ports/kafka.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { bootstrapServers } from '../support/broker.ts'
@@ -318,7 +319,7 @@ async function moveBack(application: Application, topic: string): Promise<void> 
   const producer = application.kafka.producer({ transactionalId, transactionTimeoutMs: 10_000 })
   await producer.init()
   const nobody = { groupId: appId, generationId: -1, memberId: '', instanceId: null }
-  const partitions = Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition }))
+  const partitions = partitionsOf(topic, partitionCount)
   await producer.sendOffsets(
     nobody,
     partitions.map((partition) => ({ partition, offset: 1, metadata: '' })),

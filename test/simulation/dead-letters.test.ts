@@ -122,8 +122,8 @@ class World {
     const { process, kafka } = this.process(name)
     const report = replay({
       ...{ kafka, clock: process.clock, log: silentLog, config, code, rate },
-      ...{ limit: Number.POSITIVE_INFINITY, isDryRun: false, isNeverReplayed: false },
-      isRepeatedWanted: false,
+      ...{ limit: Number.POSITIVE_INFINITY, isDryRun: false },
+      repeated: 'ask',
       isStopped: () => false,
       onProgress: () => {},
     })

@@ -91,6 +91,7 @@ export class BrokerConnection extends Connection {
       refused: (error) => this.lose({ detail: `Failed to connect: ${errorText(error)}.`, cause: error }),
     })
     this.lastUsedAt = options.clock.monotonic()
+    // As kafkajs has it, an idle connection sets timers of negative length, of which Node warns on the terminal.
     const queue = this.requestQueue
     const schedule = queue.scheduleCheckPendingRequests.bind(queue)
     queue.scheduleCheckPendingRequests = () => {

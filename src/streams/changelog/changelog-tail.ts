@@ -1,5 +1,10 @@
 import type { Clock } from '../../ports/clock.ts'
-import type { FetchedRecords, KafkaClient, TopicPartition } from '../../ports/kafka.ts'
+import {
+  type FetchedRecords,
+  type KafkaClient,
+  partitionsOf,
+  type TopicPartition,
+} from '../../ports/kafka.ts'
 import type { CommitMeta } from '../store/types.ts'
 import { decodeChangelogRecord } from './changelog-record.ts'
 import { readPartition } from './partition-reader.ts'
@@ -19,7 +24,7 @@ export async function lastMetas(
   topic: string,
   partitionCount: number,
 ): Promise<ReadonlyMap<number, CommitMeta>> {
-  const partitions = Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition }))
+  const partitions = partitionsOf(topic, partitionCount)
   const starts = await kafka.admin.listOffsets(partitions, 'earliest')
   const ends = await kafka.admin.listOffsets(partitions, 'lastStable')
   const metas = new Map<number, CommitMeta>()

@@ -19,6 +19,8 @@ interface PartitionReading {
    * without end, and what is open below `from` does not matter.
    */
   maxHeldBackMs?: number
+  /** For the message of TRANSACTION_HANGING. */
+  operation?: string
 }
 
 /**
@@ -58,7 +60,7 @@ export async function readPartition(options: PartitionReading): Promise<void> {
       if (heldBackSince !== null && clock.monotonic() - heldBackSince > maxHeldBackMs) {
         // Nobody may have answered all that time: asked once more, a broker that is away fails here, and one that is back says the end.
         const [now = 0] = await kafka.admin.listOffsets([partition], 'lastStable')
-        if (now <= fetcher.position(partition)) throw hanging(partition, now)
+        if (now <= fetcher.position(partition)) throw hanging(options, now)
         heldBackSince = null
       }
       await new Promise<void>((resolve) => {
@@ -75,20 +77,18 @@ export async function readPartition(options: PartitionReading): Promise<void> {
 }
 
 /** Waits for markers that are still being written. */
-async function untilStable(
-  { kafka, clock, partition, from, cancelled }: PartitionReading,
-  maxHeldBackMs: number,
-): Promise<void> {
+async function untilStable(reading: PartitionReading, maxHeldBackMs: number): Promise<void> {
+  const { kafka, clock, partition, from, cancelled } = reading
   const startedAt = clock.monotonic()
   while (cancelled?.() !== true) {
     const [stable = 0] = await kafka.admin.listOffsets([partition], 'lastStable')
     if (stable >= from) return
-    if (clock.monotonic() - startedAt > maxHeldBackMs) throw hanging(partition, stable)
+    if (clock.monotonic() - startedAt > maxHeldBackMs) throw hanging(reading, stable)
     await clock.sleep(lookAgainMs)
   }
 }
 
 /** A broker that has lost a marker, as after an unclean election of a leader, keeps its transaction open for ever (KIP-664). */
-function hanging(partition: TopicPartition, offset: number): CodedError {
-  return new CodedError('TRANSACTION_HANGING', { operation: 'restore a task', ...partition, offset })
+function hanging({ partition, operation = 'restore a task' }: PartitionReading, offset: number): CodedError {
+  return new CodedError('TRANSACTION_HANGING', { operation, ...partition, offset })
 }

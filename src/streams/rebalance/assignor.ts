@@ -1,4 +1,9 @@
-import type { GroupMemberInfo, MemberAssignment, TopicPartition } from '../../ports/kafka.ts'
+import {
+  type GroupMemberInfo,
+  type MemberAssignment,
+  partitionsOf,
+  type TopicPartition,
+} from '../../ports/kafka.ts'
 import { differingSettings, type Fingerprint } from '../runtime/fingerprint.ts'
 import type { TopicCatalog } from '../runtime/topic-catalog.ts'
 import { formatTaskId, parseTaskId } from '../topology/task-id.ts'
@@ -57,7 +62,7 @@ export function assignTasks(
         awaitedTasks,
         acceptableLag,
       })
-      return [memberId, { partitions: partitionsOf(topology, catalog, activeTasks), userData }]
+      return [memberId, { partitions: inputPartitionsOf(topology, catalog, activeTasks), userData }]
     }),
   )
 }
@@ -97,12 +102,16 @@ function isSame(a: Fingerprint, b: Fingerprint): boolean {
 }
 
 /** The input partitions of tasks: what Kafka's own tools show as the assignment. */
-function partitionsOf(topology: Topology, catalog: TopicCatalog, tasks: readonly string[]): TopicPartition[] {
+function inputPartitionsOf(
+  topology: Topology,
+  catalog: TopicCatalog,
+  tasks: readonly string[],
+): TopicPartition[] {
   const wanted = new Set(tasks)
   return topology.subtopologies.flatMap(({ id, sources }) =>
     sources.flatMap(({ topic }) =>
-      Array.from({ length: catalog.partitionCount(topic) }, (_, partition) => ({ topic, partition })).filter(
-        ({ partition }) => wanted.has(formatTaskId({ subtopology: id, partition })),
+      partitionsOf(topic, catalog.partitionCount(topic)).filter(({ partition }) =>
+        wanted.has(formatTaskId({ subtopology: id, partition })),
       ),
     ),
   )

@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.ts'
-import type { EngineObserver } from './engine-observer.ts'
+import type { EngineObserver, RestoreProgress } from './engine-observer.ts'
 
 /** How far a restore is; offsets of the changelog. */
 export interface RestoreStatus {
@@ -24,17 +24,7 @@ export class RestoreWatch implements EngineObserver {
     return this.#restores.get(taskId)?.status ?? null
   }
 
-  restoring({
-    taskId,
-    from,
-    position,
-    end,
-  }: {
-    taskId: string
-    from: number
-    position: number
-    end: number
-  }) {
+  restoring({ taskId, from, position, end }: RestoreProgress): void {
     const now = this.#clock.monotonic()
     const startedAt = this.#restores.get(taskId)?.startedAt ?? now
     const seconds = (now - startedAt) / 1000
@@ -46,29 +36,5 @@ export class RestoreWatch implements EngineObserver {
   /** A restore has ended, or begins anew. */
   taskChanged(taskId: string): void {
     this.#restores.delete(taskId)
-  }
-}
-
-/** One observer that tells several. */
-export function observers(all: readonly EngineObserver[]): EngineObserver {
-  const told = <Name extends keyof EngineObserver>(name: Name) => {
-    const listeners = all.filter((observer) => observer[name] !== undefined)
-    return (...facts: Parameters<NonNullable<EngineObserver[Name]>>): void => {
-      for (const observer of listeners) {
-        const listen = observer[name] as (...facts: Parameters<NonNullable<EngineObserver[Name]>>) => void
-        listen.apply(observer, facts)
-      }
-    }
-  }
-  return {
-    taskChanged: told('taskChanged'),
-    takeOverStep: told('takeOverStep'),
-    commitStep: told('commitStep'),
-    committed: told('committed'),
-    restoring: told('restoring'),
-    restored: told('restored'),
-    storeWiped: told('storeWiped'),
-    aborted: told('aborted'),
-    rebalanced: told('rebalanced'),
   }
 }

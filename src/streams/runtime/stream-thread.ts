@@ -2,6 +2,7 @@ import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Fetcher, GroupMember, MemberAssignment, TopicPartition } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
+import { WakeUp } from '../../ports/wake-up.ts'
 import { tasksOf } from '../rebalance/assignor.ts'
 import { type AssignmentMetadata, decodeAssignmentMetadata } from '../rebalance/member-metadata.ts'
 import { StandbyTasks } from '../standby/standby-tasks.ts'
@@ -9,7 +10,6 @@ import type { StreamTask } from '../task/stream-task.ts'
 import type { TaskEnvironment } from '../task/task-environment.ts'
 import { assertSameFingerprint, type Fingerprint } from './fingerprint.ts'
 import { TaskManager } from './task-manager.ts'
-import { WakeUp } from './wake-up.ts'
 
 /** How long one task may work before the next one, and the sockets, have a turn. */
 const sliceMs = 5

@@ -10,13 +10,14 @@ import { defaultPlanSettings } from '../rebalance/plan-types.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
 import type { TaskEnvironment, TaskSettings } from '../task/task-environment.ts'
 import { sourceTopics, type Topology } from '../topology/topology.ts'
+import type { TransactionsOptions } from '../transactions/fenced-producer.ts'
 import type { Transactions } from '../transactions/transactions.ts'
 import { TransactionsOfTasks } from '../transactions/transactions-of-tasks.ts'
 import { TransactionsOfThread } from '../transactions/transactions-of-thread.ts'
-import type { EngineObserver } from './engine-observer.ts'
+import { type EngineObserver, observers } from './engine-observer.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import { purgeRepartitionTopics } from './repartition-purge.ts'
-import { observers, RestoreWatch } from './restore-watch.ts'
+import { RestoreWatch } from './restore-watch.ts'
 import { StreamThread } from './stream-thread.ts'
 import { standbyStatus, statusOf, type TaskStatus } from './task-status.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
@@ -184,14 +185,21 @@ export class Streams {
     return this.#thread?.isAssigned ?? false
   }
 
-  /** Committed entries of the stores of all tasks that run here: what has been committed, and nothing else. */
-  async query({ gte, lt, limit }: StoreQuery): Promise<{ task: string; entries: [Buffer, Buffer][] }[]> {
-    const answers: { task: string; entries: [Buffer, Buffer][] }[] = []
-    for (const { id, committedStore } of this.#thread?.tasks ?? []) {
-      if (committedStore === null) continue
-      answers.push({ task: id, entries: await committedStore.committedRange({ gte, lt, limit }) })
+  /**
+   * Committed entries of the stores of all tasks that run here, in chunks: what has been committed, and nothing else. A task that goes
+   * meanwhile ends early.
+   */
+  async *query(query: StoreQuery): AsyncGenerator<{ task: string; entries: [Buffer, Buffer][] }> {
+    for (const task of this.#thread?.tasks ?? []) {
+      const store = task.committedStore
+      if (store === null) continue
+      try {
+        for await (const entries of store.committedChunks(query)) yield { task: task.id, entries }
+      } catch (error) {
+        // The store of a task that is given up is closed under the reader.
+        if (task.committedStore === store) throw error
+      }
     }
-    return answers
   }
 
   /** Of the whole application, as far as the topics are known; null before. */
@@ -247,10 +255,13 @@ export class Streams {
   }
 
   #transactions(member: GroupMember): Transactions {
-    const { kafka, clock, topology, tasks, localState } = this.#options
+    const { kafka, clock, topology, tasks, localState, observer } = this.#options
     const { transactionTimeoutMs, transactionScope } = tasks
     const { applicationId } = topology
-    const options = { kafka, member, transactionTimeoutMs }
+    const options: TransactionsOptions = {
+      ...{ kafka, member, transactionTimeoutMs },
+      ended: (outcome) => observer?.transactionEnded?.(outcome),
+    }
     if (transactionScope === 'task') return new TransactionsOfTasks(options, { clock, applicationId })
     const transactionalId = `${applicationId}-thread-${localState.instanceId}`
     return new TransactionsOfThread(options, { clock, transactionalId })

@@ -94,7 +94,8 @@ async function makeOrCheck(
   const missing: NewTopic[] = []
   for (const topic of planned) {
     const found = existing.get(topic.name)
-    if (found === undefined) missing.push(newTopic(topic, settings))
+    if (found === undefined)
+      missing.push(newTopic(topic.name, topic.partitionCount, settings, configOf[topic.role]))
     else await checkPartitions(admin, topic, found)
   }
   if (missing.length > 0) await admin.createTopics(missing)
@@ -107,11 +108,15 @@ async function makeOrCheck(
   return configs
 }
 
-function newTopic({ name, role, partitionCount }: PlannedTopic, settings: TopicSettings): NewTopic {
-  const { replicationFactor, minInsyncReplicas } = settings
-  const config = { ...configOf[role] }
-  if (minInsyncReplicas !== null) config['min.insync.replicas'] = String(minInsyncReplicas)
-  return { name, partitionCount, replicationFactor, config }
+/** A topic as the settings want every one that is made; `config` comes on top. */
+export function newTopic(
+  name: string,
+  partitionCount: number,
+  { replicationFactor, minInsyncReplicas }: Omit<TopicSettings, 'keyedPartitions'>,
+  config: Readonly<Record<string, string>> = {},
+): NewTopic {
+  const minIsr = minInsyncReplicas === null ? {} : { 'min.insync.replicas': String(minInsyncReplicas) }
+  return { name, partitionCount, replicationFactor, config: { ...config, ...minIsr } }
 }
 
 function planTopics(

@@ -93,8 +93,8 @@ export class TaskStore implements StateStore {
     return merge(committed, uncommitted, limit)
   }
 
-  /** As `range`, of what has been committed alone. */
-  async committedRange({
+  /** As `range`, of what has been committed alone, in chunks. */
+  committedChunks({
     gte,
     lt,
     limit,
@@ -102,12 +102,9 @@ export class TaskStore implements StateStore {
     gte: Buffer
     lt: Buffer
     limit: number
-  }): Promise<[Buffer, Buffer][]> {
+  }): AsyncIterable<[Buffer, Buffer][]> {
     this.#committed.assertUsable()
-    const entries: [Buffer, Buffer][] = []
-    if (limit <= 0) return entries
-    for await (const chunk of this.#committed.range(gte, lt, limit)) entries.push(...chunk)
-    return entries
+    return this.#committed.range(gte, lt, limit)
   }
 
   async indexed({ lt, limit }: { lt: Buffer; limit: number }): Promise<IndexedEntry[]> {

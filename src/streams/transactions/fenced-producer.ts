@@ -1,11 +1,14 @@
 import { CodedError } from '../../errors.ts'
 import type { GroupMember, KafkaClient, TransactionalProducer } from '../../ports/kafka.ts'
+import type { TransactionOutcome } from './transactions.ts'
 
 /** What transactions are made with. */
 export interface TransactionsOptions {
   readonly kafka: KafkaClient
   readonly member: GroupMember
   readonly transactionTimeoutMs: number
+  /** Told of each transaction, once it has ended. */
+  ended(outcome: TransactionOutcome): void
 }
 
 /**

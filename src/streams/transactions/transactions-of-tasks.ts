@@ -35,7 +35,7 @@ export class TransactionsOfTasks implements Transactions {
     return {
       appender: (maxBatchBytes) => producer.appender(maxBatchBytes),
       commit: async (part: TransactionPart) => {
-        return (await runTransaction(producer, this.#identity, [part])).flat()
+        return (await runTransaction(producer, this.#identity, [part], this.#options.ended)).flat()
       },
       close: () => producer.close(),
     }

@@ -85,7 +85,7 @@ export class TransactionsOfThread implements Transactions {
       try {
         const producer = await this.#ready()
         const parts = together.map(({ part }) => part)
-        const ends = await runTransaction(producer, this.#identity, parts)
+        const ends = await runTransaction(producer, this.#identity, parts, this.#options.ended)
         for (const [index, { resolve }] of together.entries()) resolve(ends[index] ?? [])
       } catch (error) {
         this.close()

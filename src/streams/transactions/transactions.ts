@@ -16,6 +16,9 @@ import type { CommitPacing } from './commit-pacing.ts'
 
 export type TransactionScope = 'task' | 'thread'
 
+/** `unknown`: its end was asked for, and the answer was lost. The take-over that follows finds out. */
+export type TransactionOutcome = 'committed' | 'aborted' | 'unknown'
+
 /** What one task puts into a transaction. */
 export interface TransactionPart {
   readonly outgoing: readonly Outgoing[]

@@ -25,6 +25,11 @@ const readFrom = (back: number): Command => ({
   isHeld: false,
 })
 
+const makeAnew: readonly Command[] = [
+  { op: 'DeleteTopics', topic: 0 },
+  { op: 'CreateTopics', topic: 0, count: 1, replicas: 1 },
+]
+
 export const found: Readonly<Record<string, readonly Command[]>> = {
   'The last stable offset lies before the start of a log that begins within a batch of an open transaction': [
     ...[open, deleteTo(2), stable, readFrom(0), readFrom(-2)],
@@ -41,6 +46,9 @@ export const found: Readonly<Record<string, readonly Command[]>> = {
     // An aborted one stands in nobody's way.
     ...[addOffsets(0), addOffsets(1), commitOffset(0, 6), commitOffset(1, 7)],
     ...[end(1, false), end(0, true), committed],
+  ],
+  'The end of a transaction is written into the topic that has the name then': [
+    ...[open, ...makeAnew, plain, end(0, false), stable, open, stable],
   ],
   'A commit of offsets by a fenced epoch takes nothing from the newer one': [
     { op: 'InitProducerId', id: 0, timeoutMs: 60_000 },

@@ -256,9 +256,10 @@ export class SimulatedBroker {
     if (all.some(({ found }) => found === null))
       return answer((found) => (found === null ? k.UNKNOWN_TOPIC_OR_PARTITION : k.OPERATION_NOT_ATTEMPTED))
     const participants = new Map<string, Participant>()
-    for (const { topic, partition, found } of all)
+    // By name: of a topic that is made anew meanwhile, the new one gets the markers.
+    for (const { topic, partition } of all)
       participants.set(partitionName(topic, partition), (end) =>
-        found?.log.writeMarker({ ...end, timestamp: this.#now() }),
+        this.topics.partition(topic, partition)?.log.writeMarker({ ...end, timestamp: this.#now() }),
       )
     const errorCode = this.transactions.add(request, participants)
     return answer(() => errorCode)

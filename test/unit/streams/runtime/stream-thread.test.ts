@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Clock } from '../../../../src/ports/clock.ts'
+import { WakeUp } from '../../../../src/ports/wake-up.ts'
 import { StreamThread } from '../../../../src/streams/runtime/stream-thread.ts'
-import { WakeUp } from '../../../../src/streams/runtime/wake-up.ts'
 import type { TaskEnvironment } from '../../../../src/streams/task/task-environment.ts'
 
 /** A clock that stands still until it is told otherwise; timers fire when their time has come. */

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { CodedError } from '../../../../src/errors.ts'
 import type { ConsumerOffset, GroupIdentity, Outgoing, RecordAppender } from '../../../../src/ports/kafka.ts'
 import type { TransactionsOptions } from '../../../../src/streams/transactions/fenced-producer.ts'
-import type { TransactionPart } from '../../../../src/streams/transactions/transactions.ts'
+import type {
+  TransactionOutcome,
+  TransactionPart,
+} from '../../../../src/streams/transactions/transactions.ts'
 import { TransactionsOfThread } from '../../../../src/streams/transactions/transactions-of-thread.ts'
 import { systemClock } from '../../../../src/system/clock.ts'
 
@@ -11,6 +14,7 @@ const identity = { groupId: 'app', generationId: 7, memberId: 'm', instanceId: '
 /** A client whose producers note what they are told, in order, and fail when asked to. */
 class NotingKafka {
   readonly notes: string[] = []
+  readonly outcomes: TransactionOutcome[] = []
   failAt: string | null = null
   isConfirmed = true
   /** Holds a commit back until it is called. */
@@ -29,7 +33,8 @@ class NotingKafka {
     const kafka = {
       producer: ({ transactionalId }: { transactionalId: string }) => this.#producer(transactionalId),
     }
-    return { kafka, member, transactionTimeoutMs: 10_000 } as unknown as TransactionsOptions
+    const ended = (outcome: TransactionOutcome) => this.outcomes.push(outcome)
+    return { kafka, member, transactionTimeoutMs: 10_000, ended } as unknown as TransactionsOptions
   }
 
   #producer(transactionalId: string) {
@@ -82,6 +87,7 @@ test('what is committed in one turn is one transaction, and each part learns the
   const ends = await Promise.all([one.commit(partOf([0, 1], 10, steps)), other.commit(partOf([2], 20))])
   expect(ends).toEqual([[1, 2], [3]])
   expect(steps).toEqual([2, 3, 4])
+  expect(kafka.outcomes).toEqual(['committed'])
   expect(kafka.notes).toEqual(['1 init app-thread-i', '1 send 0,1,2', '1 offsets 10,20 in 7', '1 commit'])
 })
 
@@ -102,9 +108,13 @@ test('what is committed while a transaction is under way waits for its end, and 
   expect(kafka.notes.slice(3)).toEqual(['1 commit', '1 send 1,2', '1 offsets 2,3 in 7', '1 commit'])
 })
 
-test.each(['send 0', 'offsets 1 in 7', 'commit'])(
+test.each([
+  ['send 0', 'aborted'],
+  ['offsets 1 in 7', 'aborted'],
+  ['commit', 'unknown'],
+])(
   'a failure in "%s" fails the parts and those that wait; the next producer comes after a confirmation',
-  async (failAt) => {
+  async (failAt, outcome) => {
     const kafka = new NotingKafka()
     const transactions = transactionsOn(kafka)
     const task = await transactions.open()
@@ -114,6 +124,8 @@ test.each(['send 0', 'offsets 1 in 7', 'commit'])(
     parts.push(task.commit(partOf([1], 2)))
     const outcomes = await Promise.allSettled(parts)
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    // Of the part that waited there was no transaction.
+    expect(kafka.outcomes).toEqual([outcome])
     kafka.failAt = null
     kafka.notes.length = 0
     await (await transactions.open()).commit(partOf([0], 1))

@@ -1,4 +1,4 @@
-import type { Clock } from '../../ports/clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Lets one loop sleep until something happens or a time has passed; a call while it is awake is not lost. */
 export class WakeUp {
