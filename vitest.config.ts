@@ -1,5 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
+const onKafka = {
+  globalSetup: ['test/support/broker-setup.ts'],
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  maxWorkers: 1,
+}
+
 export default defineConfig({
   test: {
     // CI reads its closing line from the JSON report.
@@ -29,12 +36,11 @@ export default defineConfig({
             'test/integration/**/*.test.ts',
             'test/faults/**/*.test.ts',
           ],
-          globalSetup: ['test/support/broker-setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          maxWorkers: 1,
+          ...onKafka,
         },
       },
+      // Left out of `npm test`: `npm run test:surroundings` runs it.
+      { test: { name: 'surroundings', include: ['test/surroundings/**/*.test.ts'], ...onKafka } },
     ],
   },
 })

@@ -312,7 +312,7 @@ test('a transaction of the input that has not ended is told, and what is behind 
   expect(open.input.map((one) => one.open)).toEqual([0, 1])
   const { out } = await command(['verify'], app.environment)
   expect(out).toContain('caught up     with all that is committed, but transactions are open')
-  expect(out).toMatch(/open +1 offsets of the input in partition 1, from \d+ on: a transaction has not ended/)
+  expect(out).toMatch(/open +1 offset of the input in partition 1, from \d+ on: a transaction has not ended/)
   await producer.commit()
   producer.close()
   expect((await report(app)).report).toMatchObject({ caughtUp: false })

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
-const outputDirectory = join(import.meta.dirname, '../integration/output')
+const outputDirectory = join(import.meta.dirname, '../surroundings/output')
 
 const candidates = [
   process.env.CHROMIUM_PATH,

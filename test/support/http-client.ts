@@ -17,6 +17,11 @@ export class HttpClient {
     return new HttpClient(String(url).replace(/\/$/, ''))
   }
 
+  /** Of a server that listens already. */
+  static at(url: string): HttpClient {
+    return new HttpClient(url)
+  }
+
   private constructor(url: string) {
     this.url = url
   }

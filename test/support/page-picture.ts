@@ -3,7 +3,7 @@
  * (three minutes if not said), so that the charts have something to show. `pngquant` makes the file a third as large.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { openPage, startBrowser } from './browser.ts'
+import { desktop, openPage, startBrowser } from './browser.ts'
 
 const [url, path, seconds = '180'] = process.argv.slice(2)
 if (url === undefined || path === undefined) throw new Error('Usage: page-picture.ts URL FILE [SECONDS]')
@@ -11,7 +11,7 @@ if (url === undefined || path === undefined) throw new Error('Usage: page-pictur
 const browser = await startBrowser()
 try {
   const { page } = await openPage(browser, url, {
-    viewport: { width: 1280, height: 900 },
+    viewport: desktop,
     colorScheme: 'light',
   })
   await delay(Number(seconds) * 1000)

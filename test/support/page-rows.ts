@@ -3,18 +3,19 @@ import type { Row, Task, Tasks } from '../../src/login-stats/http/api-schemas.ts
 
 const windows = { '1m': 0.001, '5m': 0.004, '1h': 0.05, '24h': 0.6 }
 
-/** A row whose rolling counts are `rolling`, or a part of its count that is the greater the longer the window. */
+/** The values of a combined dimension are given as in its keys. A row whose rolling counts are `rolling`, or a part of its count that is the greater the longer the window. */
 export function row(
   dimension: string,
   value: string,
   count: number,
   rolling: Readonly<Record<string, number>> = {},
 ): Row {
+  const isCombined = dimension.includes('+')
   const parts = Object.entries(windows).map(([name, part]) => [name, Math.round(count * part)])
   return {
-    key: dimension === 'total' ? 'total' : `${dimension}:${encodeURIComponent(value)}`,
+    key: dimension === 'total' ? 'total' : `${dimension}:${isCombined ? value : encodeURIComponent(value)}`,
     dimension,
-    value,
+    value: isCombined ? decodeURIComponent(value) : value,
     count,
     rolling: { ...Object.fromEntries(parts), ...rolling },
     first_seen: '2023-09-12T00:32:31.000Z',
@@ -71,7 +72,7 @@ export function tasksOf(instances: readonly string[], partitions: number): Tasks
     group_state: 'Stable',
     instances: instances.map((instance, index) => ({
       instance,
-      host: `/10.0.0.${index + 1}`,
+      host: `10.0.0.${index + 1}`,
       endpoint: `http://10.0.0.${index + 1}:8080`,
       is_reachable: true,
       is_this: index === 0,

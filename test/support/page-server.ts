@@ -93,6 +93,7 @@ export class PageServer {
       as_of: rows[0]?.as_of ?? null,
       age_ms: 120,
       is_complete: true,
+      failure: null,
       total: rows.find(({ key }) => key === 'total') ?? null,
       rate_per_second: rows.length === 0 ? 0 : 1_200,
       windows: ['1m', '5m', '1h', '24h'],
@@ -101,6 +102,10 @@ export class PageServer {
         return {
           dimension,
           key_count: ranked.length,
+          sum: ranked.reduce(
+            (sum, row) => sum + (window === null ? row.count : (row.rolling[window] ?? 0)),
+            0,
+          ),
           top: ranked.slice(0, rowsAtEitherEnd),
           least: ranked.toReversed().slice(0, rowsAtEitherEnd),
         }

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { deadLetter } from '../../src/login-stats/domain/dead-letter.ts'
 import { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
-import type { Header } from '../../src/ports/kafka.ts'
+import type { Header, TopicPartition } from '../../src/ports/kafka.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { systemRandom } from '../../src/system/random.ts'
 import { type KafkaRecord, readCommitted } from '../../src/verify/index.ts'
@@ -234,7 +234,13 @@ describe('replay', () => {
     application.start()
     // Everything is read again: each dead record has two letters now.
     await waitForSummary([{ count: 40, waiting: 16 }])
-    expect(await dlqJson('replay')).toMatchObject({ replayed: 8, repeated: 20, complete: true })
+    // Nobody but the user can know that these are repetitions, so they wait; that may be for as long as it likes.
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 8, repeated: 20, complete: false })
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 0, repeated: 20, complete: false })
+    expect((await dlq('replay', '--dry-run')).out).toContain('say with --repeated what becomes of them')
+    await waitForSummary([{ count: 40, waiting: 0 }])
+    expect(await dlqJson('replay', '--repeated', 'skip')).toMatchObject({ repeated: 20, complete: true })
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 0, repeated: 0, complete: true })
     await expectReplayedOnce(records)
   })
 
@@ -261,7 +267,7 @@ describe('replay', () => {
     expect(copies).toEqual([1, 1, 1, 0, 0, 0, 0, 0, 0])
   })
 
-  test('refuses letters that may have been replayed before Kafka has forgotten it, unless the user knows', async () => {
+  test('of letters of long ago remembers what it has done, and leaves out what cannot be replayed', async () => {
     application = new Application('dlq-old')
     await application.createInput(1)
     const { inputTopic: topic, dlqTopic } = application.config
@@ -279,34 +285,38 @@ describe('replay', () => {
     await application.kafka.admin.createTopics([
       { name: partition.topic, partitionCount: 1, replicationFactor: -1, config: { 'retention.ms': '-1' } },
     ])
-    const producer = application.kafka.producer({
-      transactionalId: partition.topic,
-      transactionTimeoutMs: 9000,
-    })
-    await producer.init()
-    const records = producer.appender()
-    const longAgo = systemClock.now() - 8 * 24 * hour
-    for (const { key, value, headers } of [letter, cut]) records.append(key, value, longAgo, headers)
-    records.append(null, Buffer.from('of somebody else'), longAgo)
-    await producer.send([{ partition, records }])
-    await producer.commit()
-    producer.close()
-    // The broker answers before the marker is written, which is what readers see.
-    const { admin } = application.kafka
-    await expect.poll(() => admin.listOffsets([partition], 'lastStable')).toEqual([4])
+    const foreign = { key: null, value: Buffer.from('of somebody else'), headers: [] }
+    await write(partition, [letter, cut, foreign], systemClock.now() - 8 * 24 * hour)
 
-    expect(await dlqJson('replay', '--dry-run')).toMatchObject({ unsure: 1, replayed: 0 })
-    const refused = await dlq('replay')
-    expect(refused).toMatchObject({ exitCode: 1, err: expect.stringContaining('REPLAY_PROGRESS_LOST') })
-    expect(refused.err).toContain('--never-replayed')
-    const vouched = { replayed: 1, truncated: 1, foreign: 1, unsure: 0, complete: true }
-    expect(await dlqJson('replay', '--never-replayed')).toMatchObject(vouched)
+    expect(await dlqJson('replay', '--dry-run')).toMatchObject({ replayed: 1, truncated: 1, foreign: 1 })
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 1, truncated: 1, foreign: 1, complete: true })
     expect(await dlqJson('replay')).toMatchObject({ replayed: 0 })
     expect(await dlqJson('list', '--oldest')).toMatchObject([
       { status: 'replayed' },
       { status: 'truncated', size: 9000 },
       { status: 'foreign', code: null },
     ])
+  })
+
+  test('refuses progress that might be lost, and such as it cannot read', async () => {
+    application = new Application('dlq-progress')
+    await application.createInput(1)
+    const { admin } = application.kafka
+    const dead = application.config.dlqTopic ?? ''
+    const name = `${application.config.appId}-dlq-replay`
+    const make = async (topic: string, config: Record<string, string>, partitionCount = 1) => {
+      await admin.createTopics([{ name: topic, partitionCount, replicationFactor: -1, config }])
+    }
+    await make(dead, {})
+    await make(name, {})
+    expect((await dlq('replay')).err).toMatch(/TOPIC_MISMATCH.*cleanup.policy=delete/s)
+    await admin.deleteTopics([name])
+    await make(name, { 'cleanup.policy': 'compact' }, 2)
+    expect((await dlq('replay')).err).toMatch(/TOPIC_MISMATCH.*partitions=2;/s)
+    await admin.deleteTopics([name])
+    expect(await dlqJson('replay')).toMatchObject({ replayed: 0, complete: true })
+    await write({ topic: name, partition: 0 }, [{ key: Buffer.from('k'), value: null, headers: [] }])
+    expect((await dlq('replay')).err).toMatch(/CORRUPT_BATCH.*something else has written to it/s)
   })
 
   test('says what is missing', async () => {
@@ -316,6 +326,23 @@ describe('replay', () => {
     expect(off).toMatchObject({ exitCode: 2, err: expect.stringContaining('DLQ_TOPIC is empty') })
   })
 })
+
+type Written = Pick<InputRecord, 'key' | 'headers'> & { readonly value: Buffer | null }
+
+/** What readers of committed records see when it resolves. */
+async function write(partition: TopicPartition, written: readonly Written[], timestamp = 0): Promise<void> {
+  const { admin } = application.kafka
+  const transactionalId = `${partition.topic}-test`
+  const producer = application.kafka.producer({ transactionalId, transactionTimeoutMs: 9000 })
+  await producer.init()
+  const records = producer.appender()
+  for (const { key, value, headers } of written) records.append(key, value, timestamp, headers)
+  const [end = 0] = await producer.send([{ partition, records }])
+  await producer.commit()
+  producer.close()
+  // The broker answers before the marker is written.
+  await expect.poll(() => admin.listOffsets([partition], 'lastStable')).toEqual([end + 1])
+}
 
 async function waitForSummary(expected: readonly object[]): Promise<void> {
   await expect

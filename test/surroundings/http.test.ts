@@ -93,7 +93,6 @@ test('rows come in the order that was asked for, whatever the dimension, window 
   const rolling = await client.json<Rows>('/api/table?dimension=locale&order=-rolling.24h&limit=10000')
   const inWindow = rolling.rows.map((row) => row.rolling['24h'] ?? -1)
   expect(inWindow).toEqual(inWindow.toSorted((x, y) => y - x))
-  expect((await client.json<Rows>('/api/table?dimension=nothing')).rows).toEqual([])
   const summary = await client.json<Summary>('/api/summary?limit=3')
   expect(summary.dimensions.map(({ dimension }) => dimension)).toEqual([
     'locale',
@@ -150,6 +149,7 @@ test('the description fits the answers', async () => {
       '/api/table/{key}',
       '/api/tasks',
       '/livez',
+      '/metrics',
       '/readyz',
     ].sort(),
   )
@@ -162,6 +162,7 @@ test('the description fits the answers', async () => {
   for (const path of paths) {
     for (const example of examples[path] ?? [path]) {
       const answer = await client.get(example)
+      if (path === '/metrics') continue
       const schema = document.paths[path]?.get.responses[answer.status]?.content?.['application/json']?.schema
       expect(schema, `${example} ${answer.status}`).toBeDefined()
       const validate = ajv.compile(schema ?? false)

@@ -82,6 +82,8 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
     await shows(total(page), '185,')
     await shows(statusWord(page), 'Live')
     await shows(page.locator('#rate'), '1,200')
+    // Of the input alone, without the partial counts between the tasks; one task of it is not known.
+    await shows(page.locator('#lag'), /^at least 1,287 records$/)
     expect(await values(page, 'Locale')).toEqual([...locales.slice(0, 10), ...locales.slice(-3)])
     await shows(ranking(page, 'Locale').locator('.hidden-rows'), '13 more')
     await shows(ranking(page, 'by reason').locator('tbody tr').first(), 'NOT_JSON21')
@@ -90,7 +92,7 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
       .getByRole('table', { name: 'Tasks, where' })
       .locator('tbody tr')
       .allTextContents()
-    expect(restoring).toContain('160,000 records left, 3 s')
+    expect(restoring).toContain('160,000 left, 3 s')
     await shows(page.getByRole('table', { name: 'Instances' }), 'does not answer')
 
     const russia = ranking(page, 'Locale').locator('tbody tr').first().locator('td').first()
@@ -131,6 +133,36 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
     await shows(page.locator('#total-label'), 'all time')
     await expect.poll(() => values(page, 'Locale')).toEqual([...locales.slice(0, 10), ...locales.slice(-3)])
     expect(complaints).toEqual([])
+  })
+
+  test('shares are of all logins of the dimension, also where the total is behind, and in a window', async () => {
+    const rows = rankedRows('device_type', ['android', 'iOS', 'web'], 9_000)
+    const behind = [row('total', 'total', 5, { '5m': 1 }), ...rows]
+    server.known = { rows: behind, summary: {}, tasks: null }
+    const { page } = await open()
+    const shares = () => ranking(page, 'Device type').locator('td.share').allTextContents()
+    await expect.poll(shares).toEqual(['54.5%', '27.3%', '18.2%'])
+    await page.locator('.option', { hasText: '5m' }).click()
+    await shows(total(page), /^1$/)
+    await expect.poll(shares).toEqual(['54.5%', '27.3%', '18.2%'])
+  })
+
+  test('the window that was chosen outlives a server that starts again, and a table that is empty for a while', async () => {
+    server.known = { rows: usual, summary: {}, tasks: null }
+    const { page } = await open()
+    await page.locator('.option', { hasText: '5m' }).click()
+    await shows(page.locator('#total-label'), 'last 5m')
+    const nothing = { total: null, windows: [], dimensions: [] }
+    server.publish({ rows: [], summary: { ...nothing, is_complete: false, age_ms: null } })
+    await shows(statusWord(page), 'Reading the table')
+    await shows(page.locator('#total-label'), 'last 5m')
+    expect(await page.locator('#windows').isVisible()).toBe(true)
+    server.publish({ rows: [], summary: nothing })
+    await shows(page.locator('#total-label'), 'all time')
+    expect(await page.locator('#windows').isVisible()).toBe(false)
+    server.publish({ rows: usual, summary: {} })
+    await shows(page.locator('#total-label'), 'last 5m')
+    expect(await page.locator('input[value="5m"]').isChecked()).toBe(true)
   })
 
   test('where the rows of a window cannot be had, it says which it shows', async () => {
@@ -208,7 +240,13 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
     await page.route('**/api/stream*', (route) => route.fulfill({ status: 503, body: '{}' }))
     await page.goto(server.url)
     await shows(statusWord(page), 'Connection lost')
-    await shows(page.locator('#notice'), 'There are no numbers yet')
+    await shows(page.locator('#notice'), /does not take the connection: it answers 503.*no numbers yet/)
+    await page.unroute('**/api/stream*')
+    const body = JSON.stringify({ error: { code: 'TOO_MANY_CLIENTS', message: 'As many as it takes.' } })
+    await page.route('**/api/stream*', (route) => route.fulfill({ status: 503, body }))
+    await server.stop()
+    await server.start()
+    await shows(page.locator('#notice'), 'does not take the connection: As many as it takes.')
     await page.unroute('**/api/stream*')
     await shows(statusWord(page), 'Live')
   })
@@ -245,6 +283,19 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
     const { page } = await open()
     await shows(statusWord(page), 'Reading the table')
     await shows(page.locator('#notice'), 'below what they should be')
+  })
+
+  test('where the server cannot read the table, it says why', async () => {
+    const failure = { code: 'KAFKA_UNREACHABLE', message: 'No broker answers.' }
+    const summary = { age_ms: null, is_complete: false, failure, windows: [] }
+    server.known = { rows: [], summary, tasks: null }
+    const { page } = await open()
+    await shows(statusWord(page), 'Table not readable')
+    await shows(page.locator('#notice'), 'tries again: No broker answers.')
+    server.publish({ rows: usual, summary: {} })
+    await shows(statusWord(page), 'Live')
+    server.publish({ summary: { age_ms: 34_000, failure } })
+    await shows(page.locator('#notice'), /grow old.*No broker answers/)
   })
 
   test('counts that grow because the table is being read are no logins a second', async () => {
@@ -337,6 +388,22 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
     expect(await tasks.getByRole('row').count()).toBe(13)
     expect(await tasks.getByRole('row').nth(12).getByRole('cell').count()).toBe(5)
     await expect.poll(() => page.locator('#rate-chart').getAttribute('aria-label')).toContain('now 1,200')
+  })
+
+  test('a task that begins to restore moves no column', async () => {
+    server.known = { rows: usual, summary: {}, tasks: tasksOf(['login-stats-a', 'login-stats-b'], 4) }
+    const { page } = await open()
+    const tasks = page.getByRole('table', { name: 'Tasks, where' })
+    await shows(tasks, 'running')
+    const columns = async () =>
+      Promise.all(
+        (await tasks.getByRole('columnheader').all()).map(async (one) => (await one.boundingBox())?.x),
+      )
+    const before = await columns()
+    expect(before).toHaveLength(6)
+    server.publish({ tasks: troubledTasks() })
+    await shows(tasks, '160,000 left, 3 s')
+    expect(await columns()).toEqual(before)
   })
 
   test('nothing moves for who asks for reduced motion', async () => {

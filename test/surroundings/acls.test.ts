@@ -22,9 +22,9 @@ import { type Acl, type AclCommand, aclsOf } from '../../src/login-stats/acls/ac
 import { type Config, loadConfig } from '../../src/login-stats/config/index.ts'
 import { loginGenerator } from '../../src/login-stats/generator/login-generator.ts'
 import type { Summary } from '../../src/login-stats/http/api-schemas.ts'
-import { openProcessor } from '../../src/login-stats/processor.ts'
+import { openProcessor, type Processor } from '../../src/login-stats/processor.ts'
 import { openService } from '../../src/login-stats/service.ts'
-import type { KafkaClient } from '../../src/ports/kafka.ts'
+import { type KafkaClient, partitionsOf } from '../../src/ports/kafka.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { createLogger } from '../../src/system/logger.ts'
 import { systemRandom } from '../../src/system/random.ts'
@@ -148,7 +148,7 @@ class GrantedApplication {
 
   async reaches(topic: string, which: 'earliest' | 'lastStable'): Promise<boolean> {
     const count = (await client.admin.topics([topic])).get(topic)?.partitionCount ?? 0
-    const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
+    const partitions = partitionsOf(topic, count)
     return (await client.admin.listOffsets(partitions, which)).some((offset) => offset > 0)
   }
 
@@ -164,10 +164,7 @@ class GrantedApplication {
       }
       return false
     } finally {
-      service.stop()
-      await running
-      await service.close()
-      rmSync(this.stateDir, { recursive: true, force: true })
+      await this.#end(service, running)
     }
   }
 
@@ -189,11 +186,16 @@ class GrantedApplication {
       }
       return ended
     } finally {
-      processor.stop()
-      await running
-      await processor.close()
-      rmSync(this.stateDir, { recursive: true, force: true })
+      await this.#end(processor, running)
     }
+  }
+
+  /** The next one begins without a store. */
+  async #end(ran: Pick<Processor, 'stop' | 'close'>, running: Promise<unknown>): Promise<void> {
+    ran.stop()
+    await running
+    await ran.close()
+    rmSync(this.stateDir, { recursive: true, force: true })
   }
 }
 
@@ -400,7 +402,11 @@ test('dlq needs each of its lines, and no more', async () => {
     ['dlq', 'replay', '--code', 'NOT_JSON'],
     ['dlq', 'replay'],
   ]
-  await expectEachNeeded('dlq', runs, async () => application)
+  const { appId } = application.config
+  await expectEachNeeded('dlq', runs, async () => {
+    await client.admin.deleteTopics([`${appId}-dlq-replay`])
+    return application
+  })
 })
 
 test('generate needs each of its lines, and no more', async () => {

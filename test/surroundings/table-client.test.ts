@@ -10,6 +10,7 @@ import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { HttpClient, withHttp } from '../support/http-client.ts'
 import { killAllInstances } from '../support/instance.ts'
+import { rowOf, WrittenTable } from '../support/written-table.ts'
 
 let kafka: LocalKafka
 beforeAll(async () => {
@@ -193,4 +194,30 @@ test('a topic that is made anew is read from its start, and nothing of the old o
     )
   })
   expect(restarts).toBeGreaterThan(0)
+})
+
+test('who asks for rows on disk while the table is started over, or after it was closed, is told so', async () => {
+  const application = await start()
+  const written = new WrittenTable(application)
+  await written.create()
+  await written.write(Array.from({ length: 2000 }, (_, at) => rowOf(`locale:${at}`, at)))
+  const table = await open(application, { maxRowsInMemory: 10 })
+  const codes = new Set<unknown>()
+  let isDone = false
+  const asking = Array.from({ length: 10 }, async () => {
+    while (!isDone) {
+      const question = table.isComplete ? table.top('locale', 3) : table.get('locale:1999')
+      await question.catch((error: { code: unknown }) => codes.add(error.code))
+      await systemClock.yield()
+    }
+  })
+  await application.kafka.admin.addPartitions(application.config.outputTopic, 2)
+  await until('it is read anew', () => table.restarts > 0 && table.isComplete)
+  isDone = true
+  await Promise.all(asking)
+  expect([...codes]).toEqual(['TABLE_NOT_READ'])
+  expect((await table.top('locale', 1))[0]?.count).toBe(1999)
+  await table.close()
+  await expect(table.top('locale', 1)).rejects.toMatchObject({ code: 'TABLE_NOT_READ' })
+  await expect(table.get('total')).rejects.toMatchObject({ code: 'TABLE_NOT_READ' })
 })

@@ -2,7 +2,8 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
+import { tasksSchema } from '../../src/login-stats/http/api-schemas.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { command } from '../support/command.ts'
@@ -109,24 +110,82 @@ function isAlive(pid: number): boolean {
 }
 
 test('the demo shows the table changing until Ctrl-C, and leaves no process behind', async () => {
+  const demo = await startDemo()
+  const counts = (): number[] =>
+    [...demo.out().matchAll(/^total\b.*?([\d,]+)/gm)].map(([, count = '']) =>
+      Number(count.replaceAll(',', '')),
+    )
+  const deadline = systemClock.monotonic() + 90_000
+  while (new Set(counts()).size < 3 && systemClock.monotonic() < deadline) await systemClock.sleep(200)
+  expect(new Set(counts()).size, demo.out()).toBeGreaterThanOrEqual(3)
+  const started = descendants(demo.child.pid ?? 0)
+  expect(started.length).toBeGreaterThan(0)
+  await demo.interrupt()
+  expect(started.filter(isAlive)).toEqual([])
+}, 150_000)
+
+test('what the demo says to type in another terminal works there, line for line', async () => {
+  const demo = await startDemo()
+  const url = /The live page: (\S+)/.exec(demo.err())?.[1] ?? ''
+  const [cd = '', settings = '', run = '', ...others] = demo.err().match(/^ {2}\S.*$/gm) ?? []
+  const inTerminal = (line: string) =>
+    spawn('sh', ['-c', [cd, settings, line].join('\n')], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
+  const instances = async (): Promise<number> => {
+    const answer = await fetch(`${url}api/tasks`)
+    return answer.ok ? tasksSchema.parse(await answer.json()).instances.length : 0
+  }
+  await expect.poll(instances, { timeout: 60_000, interval: 500 }).toBe(1)
+  const second = inTerminal(run)
+  const complaints = text(second.stderr)
+  try {
+    await expect.poll(instances, { timeout: 60_000, interval: 500 }).toBe(2)
+    expect(others).toHaveLength(3)
+    for (const line of others) {
+      const child = inTerminal(line)
+      const [out, err, [exitCode]] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'close'),
+      ])
+      expect(exitCode, `${line}: ${err}`).toBe(0)
+      expect(out, line).not.toBe('')
+    }
+  } finally {
+    // Negative: the shell's children too.
+    process.kill(-(second.pid ?? 0), 'SIGTERM')
+    await once(second, 'close')
+  }
+  expect(await complaints).toBe('')
+  await demo.interrupt()
+}, 240_000)
+
+/** Resolves when it has told what to do with it. */
+async function startDemo() {
   const child = spawn(launcher, ['demo', '--rate', '500'], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, HTTP_PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  let out = ''
+  onTestFinished(() => void child.kill('SIGINT'))
+  let [out, err] = ['', '']
   child.stdout.on('data', (data) => {
     out += data
   })
-  const err = text(child.stderr)
-  const counts = (): number[] =>
-    [...out.matchAll(/^total\b.*?([\d,]+)/gm)].map(([, count = '']) => Number(count.replaceAll(',', '')))
-  const deadline = systemClock.monotonic() + 90_000
-  while (new Set(counts()).size < 3 && systemClock.monotonic() < deadline) await systemClock.sleep(200)
-  expect(new Set(counts()).size, out).toBeGreaterThanOrEqual(3)
-  const started = descendants(child.pid ?? 0)
-  expect(started.length).toBeGreaterThan(0)
-  child.kill('SIGINT')
-  const [exitCode] = await once(child, 'close')
-  expect(exitCode, await err).toBe(0)
-  expect(started.filter(isAlive)).toEqual([])
-}, 150_000)
+  child.stderr.on('data', (data) => {
+    err += data
+  })
+  await expect.poll(() => err, { timeout: 90_000, interval: 200 }).toMatch(/ verify\n/)
+  return {
+    child,
+    out: () => out,
+    err: () => err,
+    async interrupt() {
+      child.kill('SIGINT')
+      const [exitCode] = await once(child, 'close')
+      expect(exitCode, err).toBe(0)
+    },
+  }
+}
