@@ -126,11 +126,6 @@ export const errorTable = {
       'The committed offset is not the one up to which the state has counted; something else has moved it.',
     hint: 'Put the offset back to the one that the message names, or start over (login-stats reset).',
   },
-  REPLAY_PROGRESS_LOST: {
-    behaviour: 'stop',
-    cause: 'Nobody can tell any more whether some dead letters have been replayed before.',
-    hint: 'Kafka forgets how far a replay got when there was none for a week. If these letters were never replayed: dlq replay --never-replayed.',
-  },
   FINGERPRINT_MISMATCH: {
     behaviour: 'stop',
     cause: 'A setting that shapes the state differs from the one the state was made with.',
@@ -187,6 +182,12 @@ export const errorTable = {
     behaviour: 'retry',
     cause: 'The table has not been read to its end yet, so that an answer would be incomplete.',
     hint: 'Ask again in a moment. Where it lasts, look in the log for why the table cannot be read.',
+  },
+  TABLE_BUSY: {
+    behaviour: 'retry',
+    cause:
+      'As many questions that look at all rows of the table are under way, or wait, as this instance takes.',
+    hint: 'Ask again in a moment, or another instance. Ask for single rows by their key, or follow the events.',
   },
   TOO_MANY_CLIENTS: {
     behaviour: 'retry',

@@ -6,7 +6,7 @@
  *      a while, so that reading does not take the cores from who is measured.
  *   3. When they say all that is expected, the time of the end is that at which the last of them had become visible (1).
  */
-import type { KafkaClient } from '../../src/ports/kafka.ts'
+import { type KafkaClient, partitionsOf } from '../../src/ports/kafka.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { type KafkaReader, readRange } from '../../src/verify/index.ts'
 import { type CountRow, TableContents } from './table-contents.ts'
@@ -48,7 +48,7 @@ export class VisibleTable {
 
   async #poll(): Promise<void> {
     const { kafka, topic, partitions, pollMs } = this.#options
-    const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+    const all = partitionsOf(topic, partitions)
     while (!this.#isClosed) {
       try {
         const ends = await kafka.admin.listOffsets(all, 'lastStable')

@@ -1,7 +1,7 @@
 /**
  * An example of the table client: prints the locales with the most logins, and then each change of the total.
  *
- *     node docs/examples/watch-table.ts localhost:9092
+ *     npx node docs/examples/watch-table.ts localhost:9092
  */
 import { LoginStatsTable } from '../../src/login-stats/table/index.ts' // elsewhere: 'login-stats/table'
 

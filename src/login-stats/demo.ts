@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type CodedError, coded } from '../errors.ts'
 import { type LocalKafka, startLocalKafka } from '../local-kafka/index.ts'
 import type { Log } from '../ports/log.ts'
@@ -9,10 +9,11 @@ import type { CommandContext } from './commands/context.ts'
 import type { DemoOptions } from './commands/demo.ts'
 import { reportError } from './commands/error-report.ts'
 import { exitCodes } from './commands/exit-codes.ts'
-import { writeRecords } from './commands/record-writer.ts'
 import { showTable } from './commands/table.ts'
 import { createTopics } from './commands/topics.ts'
 import { type Config, loadConfig } from './config/index.ts'
+import { keepWriting } from './demo-logins.ts'
+import { demoText } from './demo-text.ts'
 import { loginGenerator } from './generator/login-generator.ts'
 import { urlHost } from './http/url-host.ts'
 import { kafkaOf } from './kafka-client.ts'
@@ -79,16 +80,14 @@ async function showDemo(
   }
   const processor = await startProcessor({ config, logTo }, log, onFailure)
   const work = [processor, startGenerator(inDemo, config, log, options, onFailure)]
-  if (kafka.source === 'environment') {
-    context.err.write(
-      `Invented logins go to ${config.inputTopic} at ${kafka.bootstrapServers} (KAFKA_BROKERS).\n`,
-    )
-  }
   const { httpPort } = processor
-  if (httpPort !== null) context.err.write(`The live page: http://${urlHost(config.httpHost)}:${httpPort}/\n`)
-  context.err.write(`The processor logs to ${logFile}. Ctrl-C stops everything.\n\n`)
+  const text = demoText({
+    ...{ config, environment: inDemo.environment, directory: resolve(), logFile },
+    pageUrl: httpPort === null ? null : `http://${urlHost(config.httpHost)}:${httpPort}/`,
+    foreignKafka: kafka.source === 'environment' ? kafka.bootstrapServers : null,
+  })
   try {
-    await showTable(inDemo, { watch: true })
+    await showTable(inDemo, { watch: true }, text)
   } finally {
     context.err.write('Stopping …\n')
     for (const { stop } of work) stop()
@@ -135,7 +134,7 @@ function startGenerator(
   let isStopped = false
   const kafka = kafkaOf(config, log, 'login-stats-demo-generator')
   const logins = loginGenerator({ seed, invalidShare: invalid, clock: () => clock.now() })
-  const ended = writeRecords(logins, {
+  const ended = keepWriting(logins, log, {
     ...{ kafka, clock, rate, topic: config.inputTopic, count: Number.POSITIVE_INFINITY },
     transactionalId: `login-stats-demo-${random.id()}`,
     isStopped: () => isStopped,

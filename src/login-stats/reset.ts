@@ -7,6 +7,7 @@ import { levelDatabaseOpener } from '../system/level-database.ts'
 import { systemRandom } from '../system/random.ts'
 import { stateFiles } from '../system/state-files.ts'
 import type { Config } from './config/index.ts'
+import { counted } from './format.ts'
 import { kafkaOf } from './kafka-client.ts'
 
 /** What a reset has done. */
@@ -67,7 +68,7 @@ async function refuseIfActive(kafka: KafkaClient, groupId: string): Promise<void
   const who = members.map(({ clientId, clientHost }) => `${clientId} at ${clientHost}`).join(', ')
   throw new CodedError('GROUP_ACTIVE', {
     operation: 'reset',
-    detail: `The group ${groupId} has ${members.length} member(s): ${who}.`,
+    detail: `The group ${groupId} has ${counted(members.length, 'member')}: ${who}.`,
   })
 }
 

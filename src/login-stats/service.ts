@@ -8,7 +8,7 @@ import type { Log } from '../ports/log.ts'
 import { systemClock } from '../system/clock.ts'
 import type { Config } from './config/index.ts'
 import { HttpListener } from './http/http-listener.ts'
-import { urlHost } from './http/url-host.ts'
+import { reachableHost, urlHost } from './http/url-host.ts'
 import { openProcessor, type Processor, type ProcessorOptions } from './processor.ts'
 import { whyNotReady } from './readiness.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -23,7 +23,6 @@ export interface Service {
   close(): Promise<void>
 }
 
-const wildcardHosts = ['0.0.0.0', '::', '']
 /** The surroundings wait no longer for tasks that do not come to run. */
 const surroundingsWithinMs = 3000
 const lookEveryMs = 50
@@ -50,8 +49,7 @@ async function listen({ httpHost, httpPort, sources }: Config, log: Log): Promis
 
 function endpointOf({ httpAdvertisedUrl, httpHost }: Config, port: number): string {
   if (httpAdvertisedUrl !== null) return httpAdvertisedUrl
-  const host = wildcardHosts.includes(httpHost) ? hostname() : httpHost
-  return `http://${urlHost(host)}:${port}`
+  return `http://${urlHost(reachableHost(httpHost, hostname()))}:${port}`
 }
 
 class RunningService implements Service {

@@ -6,16 +6,15 @@ import type { Log } from '../ports/log.ts'
 import { systemClock } from '../system/clock.ts'
 import type { Config } from './config/index.ts'
 import { FollowedTable } from './follow/followed-table.ts'
-import { Summaries } from './follow/summary.ts'
 import type { Answers } from './http/answers.ts'
 import { GroupTasks } from './http/group-tasks.ts'
 import type { HttpListener } from './http/http-listener.ts'
+import { ownAnswers } from './http/own-answers.ts'
 import { insightsOf } from './insights/insights.ts'
 import { InsightsPublisher } from './insights/insights-publisher.ts'
 import { kafkaOf } from './kafka-client.ts'
 import { ProcessMetrics } from './metrics/process-metrics.ts'
 import type { Processor } from './processor.ts'
-import { whyNotReady } from './readiness.ts'
 import { topologyOf } from './topology.ts'
 import { version } from './version.ts'
 
@@ -49,16 +48,20 @@ export class Surroundings {
     // Connects when something is asked of it.
     this.#kafka = kafkaOf(config, log, `${config.appId}-service`)
     const { inputTopic, outputTopic, dlqTopic, dimensions } = config
+    const tasks = new GroupTasks({
+      ...{ admin: this.#kafka.admin, clock: systemClock, topology: topologyOf(config) },
+      ...{ instance: processor.instanceId, status: () => processor.status() },
+    })
     this.#metrics = new ProcessMetrics({
-      ...{ version, nodeVersion: process.version, inputTopic, processor },
+      ...{ version, nodeVersion: process.version, inputTopic, processor, log },
       dimensions: dimensions.map(({ name }) => name),
-      isReady: () => whyNotReady(processor).length === 0,
+      lags: () => tasks.lags(),
     })
     this.#followed = new FollowedTable({
       ...{ kafka: this.#kafka, clock: systemClock, log, tableTopic: outputTopic, dlqTopic },
       cacheDirectory: processor.cacheDirectory,
     })
-    this.#answers = this.#allAnswers()
+    this.#answers = ownAnswers({ config, tasks, followed: this.#followed, processor })
   }
 
   async close(): Promise<void> {
@@ -71,46 +74,25 @@ export class Surroundings {
 
   async #serve(listener: HttpListener): Promise<void> {
     const { serve } = await import('./http/server.ts')
-    const { log, metrics, answers } = { log: this.#log, metrics: this.#metrics, answers: this.#answers }
-    this.#endHttp = await serve(listener, { version, answers, metrics, log })
+    this.#endHttp = await serve(listener, {
+      ...{ version, answers: this.#answers, metrics: this.#metrics, log: this.#log },
+    })
   }
 
   #publishInsights(topic: string): void {
-    const { appId, outputTopic, replicationFactor, minInsyncReplicas, insightsInterval } = this.#config
+    const { outputTopic, replicationFactor, minInsyncReplicas, insightsInterval } = this.#config
     this.#insights = new InsightsPublisher({
-      ...{ kafka: this.#kafka, clock: systemClock, log: this.#log, appId, topic, outputTopic },
+      ...{ kafka: this.#kafka, clock: systemClock, log: this.#log, topic, outputTopic },
+      ...{ topology: topologyOf(this.#config), instance: this.#processor.instanceId },
       ...{ replicationFactor, minInsyncReplicas, intervalMs: insightsInterval },
       status: () => this.#processor.status(),
-      insights: () => this.#answers.insights(),
+      // However many others ask, the record of this interval is made.
+      insights: async () =>
+        await insightsOf(await this.#followed.complete(), systemClock, this.#processor.instanceId),
+      tableCurrentAt: async () => (await this.#followed.begin()).table.currentAt,
       hold: () => this.#answers.hold(),
       published: () => this.#metrics.insights.inc(),
     })
     this.#insights.start()
-  }
-
-  #allAnswers(): Answers {
-    const processor = this.#processor
-    const followed = this.#followed
-    const summaries = new Summaries(
-      systemClock,
-      this.#config.dimensions.map(({ name }) => name),
-    )
-    const tasks = new GroupTasks({
-      ...{ admin: this.#kafka.admin, clock: systemClock, topology: topologyOf(this.#config) },
-      ...{ instance: processor.instanceId, status: () => processor.status() },
-    })
-    return {
-      summary: (following, options) => summaries.of(following, options),
-      complete: () => followed.complete(),
-      begin: () => followed.begin(),
-      hold: () => followed.hold(),
-      tasks: () => tasks.tasks(),
-      report: async () => tasks.report(),
-      insights: async () => await insightsOf(await followed.complete(), systemClock, processor.instanceId),
-      readiness: () => {
-        const reasons = whyNotReady(processor)
-        return { status: reasons.length === 0 ? 'ok' : 'not ready', reasons }
-      },
-    }
   }
 }

@@ -1,6 +1,6 @@
 /** What the process asks its stream threads, and how they answer. */
 import type { Streams } from '../streams/index.ts'
-import { type OwnedCount, ownedCounts } from './metrics/owned-counts.ts'
+import { type OwnedCounts, ownedByAll, ownedCounts } from './metrics/owned-counts.ts'
 import type { PlainMetrics, ThreadMetrics } from './metrics/thread-metrics.ts'
 
 export type ThreadQuestion =
@@ -11,7 +11,7 @@ export type ThreadQuestion =
 export async function answer(
   question: ThreadQuestion,
   { streams, metrics }: { readonly streams: Streams; readonly metrics: ThreadMetrics },
-): Promise<PlainMetrics | OwnedCount[]> {
+): Promise<PlainMetrics | OwnedCounts[]> {
   switch (question.about) {
     case 'metrics':
       return metrics.collect()
@@ -29,6 +29,6 @@ export async function threadMetricsOf(threads: Askable): Promise<PlainMetrics[]>
   return (await threads.ask({ about: 'metrics' })) as PlainMetrics[]
 }
 
-export async function ownedCountsOf(threads: Askable, dimensions: readonly string[]): Promise<OwnedCount[]> {
-  return ((await threads.ask({ about: 'counts', dimensions })) as OwnedCount[][]).flat()
+export async function ownedCountsOf(threads: Askable, dimensions: readonly string[]): Promise<OwnedCounts[]> {
+  return ownedByAll((await threads.ask({ about: 'counts', dimensions })) as OwnedCounts[][])
 }

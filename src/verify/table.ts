@@ -134,6 +134,7 @@ function readRow(value: Buffer): Partial<TableRow> | null {
   }
 }
 
-function unreadable(value: Buffer): Oddity {
-  return { what: 'row', expected: 'a row', found: value.toString().slice(0, longestShown) }
+/** What it says instead is not told: it may be personal. */
+function unreadable({ length }: Buffer): Oddity {
+  return { what: 'row', expected: 'a row', found: `none in ${length} ${length === 1 ? 'byte' : 'bytes'}` }
 }

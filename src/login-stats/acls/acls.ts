@@ -3,6 +3,7 @@
  * told: Kafka takes Read, Write, Delete and Alter for Describe too.
  */
 import type { Config } from '../config/index.ts'
+import { progressTopic, replayTransactionalId } from '../dead-letters/topics.ts'
 
 export const aclCommands = ['run', 'generate', 'table', 'verify', 'dlq', 'reset', 'topics'] as const
 
@@ -71,6 +72,8 @@ function transactions(name: string, pattern: Resource['pattern']): Need {
 }
 
 const repartitionOf = ({ appId }: Config) => `${appId}-counts-repartition`
+/** How far replays of dead letters have got. */
+const progressOf = (config: Config) => (config.dlqTopic === null ? null : progressTopic(config))
 const changelogOf = ({ appId }: Config) => `${appId}-counts-changelog`
 
 const needs: Readonly<Record<AclCommand, (config: Config) => Need[]>> = {
@@ -100,15 +103,14 @@ const needs: Readonly<Record<AclCommand, (config: Config) => Need[]>> = {
     ...topic(config.outputTopic, 'Read'),
     group(config.appId, 'literal', 'Describe'),
   ],
-  dlq: ({ appId, inputTopic, dlqTopic }) =>
-    dlqTopic === null
+  dlq: (config) =>
+    config.dlqTopic === null
       ? []
       : [
-          ...topic(dlqTopic, 'Read'),
-          ...topic(inputTopic, 'Write'),
-          // One group for all codes, and one for each.
-          group(`${appId}-dlq-replay`, 'prefixed', 'Read'),
-          transactions(`${appId}-dlq-replay`, 'literal'),
+          ...topic(config.dlqTopic, 'Read'),
+          ...topic(config.inputTopic, 'Write'),
+          ...topic(progressOf(config), 'Read', 'Write', 'Create', 'DescribeConfigs'),
+          transactions(replayTransactionalId(config.appId), 'literal'),
         ],
   reset: (config) => [
     ...topic(config.outputTopic, 'Read', 'Write'),
@@ -120,6 +122,7 @@ const needs: Readonly<Record<AclCommand, (config: Config) => Need[]>> = {
   topics: (config) => [
     ...topic(config.inputTopic, 'Create', 'Describe'),
     ...topic(config.dlqTopic, 'Create', 'Alter', 'DescribeConfigs'),
+    ...topic(progressOf(config), 'Create', 'Describe', 'DescribeConfigs'),
     ...topic(config.enrichedTopic, 'Create', 'Alter', 'DescribeConfigs'),
     ...topic(repartitionOf(config), 'Create', 'Describe', 'DescribeConfigs'),
     ...topic(changelogOf(config), 'Create', 'Describe', 'DescribeConfigs'),

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import type { CodeSummary, LetterRow } from '../dead-letters/list.ts'
 import { letterCodes } from '../domain/letter-codes.ts'
+import { number } from '../format.ts'
 import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { moment, wholeNumber } from './option-values.ts'
@@ -53,33 +54,44 @@ async function printRows(
   rows: readonly LetterRow[],
   options: Options,
 ): Promise<void> {
-  if (options.json) {
-    printJson(context, rows)
-    return
-  }
-  if (rows.length === 0) {
-    context.out.write('No dead letters.\n')
-    return
-  }
-  const { plainTable } = await import('./plain-table.ts')
-  const cells = rows.map(({ partition, offset, time, code, message, source, size, status }) => [
-    `${partition}:${offset}`,
-    time,
+  // The message says little more than the code; `dlq show` and --json have it.
+  const head = ['Place', 'Written', 'Error', 'Source', 'Bytes', 'Status']
+  await print(context, rows, options, head, ({ code, source, ...row }) => [
+    `${row.partition}:${row.offset}`,
+    row.time,
     code === null ? '-' : printable(code),
-    message === null ? '-' : printable(message),
     source === null ? '-' : `${printable(source.topic)} ${source.partition}:${source.offset}`,
-    String(size),
-    status,
+    number(row.size),
+    row.status,
   ])
-  const head = ['Place', 'Written', 'Error', 'Message', 'Source', 'Bytes', 'Status']
-  context.out.write(`${plainTable(head, cells)}\n`)
-  if (rows.length === options.limit) context.err.write(`The first ${options.limit}; --limit shows more.\n`)
+  if (rows.length === options.limit && !options.json) {
+    const end = options.oldest ? 'oldest' : 'newest'
+    const many = rows.length === 1 ? 'one' : number(rows.length)
+    context.err.write(`The ${end} ${many}; there may be more: see --limit.\n`)
+  }
 }
 
 async function printSummary(
   context: CommandContext,
   rows: readonly CodeSummary[],
+  options: Options,
+): Promise<void> {
+  const head = ['Error', 'Letters', 'Waiting', 'Oldest', 'Newest']
+  await print(context, rows, options, head, ({ code, count, waiting, oldest, newest }) => [
+    code === null ? '-' : printable(code),
+    number(count),
+    number(waiting),
+    oldest,
+    newest,
+  ])
+}
+
+async function print<Row>(
+  context: CommandContext,
+  rows: readonly Row[],
   { json }: Options,
+  head: readonly string[],
+  cellsOf: (row: Row) => readonly string[],
 ): Promise<void> {
   if (json) {
     printJson(context, rows)
@@ -90,12 +102,5 @@ async function printSummary(
     return
   }
   const { plainTable } = await import('./plain-table.ts')
-  const cells = rows.map(({ code, count, waiting, oldest, newest }) => [
-    code === null ? '-' : printable(code),
-    count.toLocaleString('en'),
-    waiting.toLocaleString('en'),
-    oldest,
-    newest,
-  ])
-  context.out.write(`${plainTable(['Error', 'Letters', 'Waiting', 'Oldest', 'Newest'], cells)}\n`)
+  context.out.write(`${plainTable(head, rows.map(cellsOf))}\n`)
 }

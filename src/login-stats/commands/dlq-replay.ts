@@ -1,5 +1,6 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { ReplayReport } from '../dead-letters/replay.ts'
+import { counted } from '../format.ts'
 import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { codeOption } from './dlq-list.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -11,8 +12,7 @@ interface Options {
   readonly limit?: number
   readonly rate?: number
   readonly dryRun?: true
-  readonly neverReplayed?: true
-  readonly repeated?: true
+  readonly repeated?: 'skip' | 'write'
   readonly json?: true
 }
 
@@ -23,10 +23,11 @@ export function dlqReplayCommand({ context, finish }: Invocation): Command {
     .option('--limit <number>', 'so many at the most', wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .option('--rate <number>', 'so many a second; as fast as possible if absent', wholeNumber(1, 10_000_000))
     .option('--dry-run', 'say what would be done, and do nothing')
-    .option('--never-replayed', 'vouch that letters older than a week were not replayed, where nobody knows')
-    .option(
-      '--repeated',
-      'also those whose records a replay had passed before the input was read once more (after a reset): vouch that they were not written back',
+    .addOption(
+      new Option(
+        '--repeated <what>',
+        'letters of records that a replay had passed before the input was read once more: skip them, or vouch that they were not written back',
+      ).choices(['skip', 'write']),
     )
     .option('--json', 'print the result as JSON')
     .addHelpText('after', help)
@@ -61,8 +62,7 @@ async function replayWith(context: CommandContext, options: Options): Promise<Re
         limit: options.limit ?? Number.POSITIVE_INFINITY,
         rate: options.rate ?? null,
         isDryRun: options.dryRun ?? false,
-        isNeverReplayed: options.neverReplayed ?? false,
-        isRepeatedWanted: options.repeated ?? false,
+        repeated: options.repeated ?? 'ask',
         isStopped: () => isStopped,
         onProgress: (done, total) => progress.update('replay', done, total),
       }),
@@ -74,14 +74,14 @@ async function replayWith(context: CommandContext, options: Options): Promise<Re
 }
 
 function jsonOf(report: ReplayReport, { dryRun }: Options): object {
-  const { replay, done, repeated, truncated, foreign, unsure, deleted, isComplete } = report
+  const { replay, done, repeated, held, truncated, foreign, deleted, isComplete } = report
   return {
     dry_run: dryRun ?? false,
     replayed: replay,
     already_replayed: done,
-    repeated,
+    ...{ repeated, held },
     other_code: report['other-code'],
-    ...{ truncated, foreign, unsure, deleted },
+    ...{ truncated, foreign, deleted },
     complete: isComplete,
   }
 }
@@ -89,29 +89,27 @@ function jsonOf(report: ReplayReport, { dryRun }: Options): object {
 /** For people. */
 export function sentences(
   report: ReplayReport,
-  { dryRun, code }: Pick<Options, 'dryRun' | 'code'>,
+  { dryRun, code, repeated: choice }: Pick<Options, 'dryRun' | 'code' | 'repeated'>,
 ): string[] {
-  const { replay, done, repeated, truncated, foreign, unsure, deleted, isComplete } = report
+  const { replay, done, repeated, held, truncated, foreign, deleted, isComplete } = report
   const of = code === undefined ? '' : ` of ${code}`
   const lines = [
     dryRun ? `Would write back ${letters(replay)}${of}.` : `Wrote back ${letters(replay)}${of}.`,
     ...when(done, `${letters(done)} had been replayed before.`),
     ...when(
       repeated,
-      `${letters(repeated)} are of records that a replay had passed before the input was read once more: see --repeated.`,
+      `A replay had passed the records of ${letters(repeated)} before the input was read once more${choice === undefined ? ': say with --repeated what becomes of them.' : '.'}`,
     ),
+    ...when(held, `Until then ${letters(held)} behind them wait too.`),
     ...when(
       truncated,
-      `${letters(truncated)} cannot be replayed: a part of the record is gone (dlq list has them).`,
+      `${letters(truncated)} cannot be replayed: a part of the record is gone (see dlq list).`,
     ),
-    ...when(foreign, `${letters(foreign)} came from elsewhere and stay where they are.`),
-    ...when(
-      unsure,
-      `Of ${letters(unsure)} nobody knows whether they were replayed before: see --never-replayed.`,
-    ),
-    ...when(deleted, `${deleted.toLocaleString('en')} offsets were deleted by retention before any replay.`),
+    ...when(foreign, `Left alone: ${letters(foreign)} that came from elsewhere.`),
+    ...when(deleted, `Retention deleted ${counted(deleted, 'offset')} before any replay.`),
   ]
-  return isComplete ? lines : [...lines, 'There is more: the next replay goes on from here.']
+  const isHeldBack = repeated > 0 && choice === undefined
+  return isComplete || isHeldBack ? lines : [...lines, 'There is more: the next replay goes on from here.']
 }
 
 function when(count: number, line: string): string[] {
@@ -119,5 +117,5 @@ function when(count: number, line: string): string[] {
 }
 
 function letters(count: number): string {
-  return count === 1 ? '1 dead letter' : `${count.toLocaleString('en')} dead letters`
+  return counted(count, 'dead letter')
 }

@@ -3,6 +3,8 @@ import type { Header } from '../../ports/kafka.ts'
 import type { Letter } from '../dead-letters/letters.ts'
 import type { LetterStatus } from '../dead-letters/list.ts'
 import type { LetterPlace } from '../dead-letters/show.ts'
+import { timeText } from '../domain/time-text.ts'
+import { counted, number } from '../format.ts'
 import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { wholeNumber } from './option-values.ts'
@@ -62,7 +64,7 @@ function placeOf(show: Command, text: string, offset: number | undefined): Lette
 function writeRaw({ out, err }: CommandContext, { value, origin }: Letter): void {
   if (origin !== null && origin.truncated !== null)
     err.write(
-      `The record was cut: its value had ${origin.truncated} bytes, ${value?.length ?? 0} are left.\n`,
+      `The record was cut: its value had ${counted(origin.truncated, 'byte')}, ${number(value?.length ?? 0)} of them are left.\n`,
     )
   if (value === null) err.write('The value is null.\n')
   else out.write(value)
@@ -73,7 +75,7 @@ function lines(letter: Letter, status: LetterStatus, { value: isShown }: Options
   const own = origin?.ownHeaders ?? headers
   const hidden = isShown ? [] : [`  (${whyHidden})`]
   return [
-    `Dead letter ${partition}:${offset}, written ${timeOf(timestamp)}, ${status}`,
+    `Dead letter ${partition}:${offset}, written ${timeText(timestamp)}, ${status}`,
     ...(origin === null ? ['  no dead letter of this program'] : originLines(letter)),
     `  key       ${contentOf(key, isShown)}`,
     ...own.map(([name, text]) => `  header    ${printable(name)}: ${contentOf(text, isShown)}`),
@@ -87,20 +89,16 @@ function originLines({ origin }: Letter): string[] {
   const { code, message, topic, partition, offset, timestamp, truncated } = origin
   return [
     `  error     ${printable(code)}: ${printable(message)}`,
-    `  source    ${printable(topic)} ${partition}:${offset}, of ${timeOf(timestamp)}`,
+    `  source    ${printable(topic)} ${partition}:${offset}, of ${timeText(timestamp)}`,
     ...(truncated === null
       ? []
-      : [`  cut       the whole value had ${truncated} bytes; it cannot be replayed`]),
+      : [`  cut       the whole value had ${counted(truncated, 'byte')}; it cannot be replayed`]),
   ]
 }
 
 function contentOf(bytes: Buffer | null, isShown: true | undefined): string {
   if (bytes === null) return 'null'
-  return isShown ? printable(bytes.toString()) : `${bytes.length} bytes`
-}
-
-function timeOf(timestamp: number): string {
-  return Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : String(timestamp)
+  return isShown ? printable(bytes.toString()) : counted(bytes.length, 'byte')
 }
 
 function jsonContent({ key, value, origin, headers }: Letter, { value: isShown }: Options): object {

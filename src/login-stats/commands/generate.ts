@@ -1,9 +1,10 @@
 import { Command } from 'commander'
 import type { KafkaClient } from '../../ports/kafka.ts'
 import type { Config } from '../config/index.ts'
+import { counted, number } from '../format.ts'
 import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
-import { share, wholeNumber } from './option-values.ts'
+import { decimal, share, wholeNumber } from './option-values.ts'
 import { startProgress } from './progress.ts'
 import type { RecordSource } from './record-writer.ts'
 
@@ -14,6 +15,7 @@ interface Options {
   readonly invalid: number
   readonly late: number
   readonly users: number
+  readonly skew: number
   readonly file?: string
   readonly json?: true
 }
@@ -36,6 +38,12 @@ export function generateCommand({ context, finish }: Invocation): Command {
     .option('--invalid <share>', 'share of invalid records, like 0.02 or 2%', share, 0)
     .option('--late <share>', 'share of logins that come up to two hours late', share, 0.01)
     .option('--users <number>', 'how many different users', wholeNumber(1, 10_000_000), 10_000)
+    .option(
+      '--skew <number>',
+      'how much more frequent some locales, device types and versions are than others; 0: all alike',
+      decimal(0, 10),
+      1,
+    )
     .option('--file <path>', 'replay a file of JSON lines, once, instead of making logins')
     .option('--json', 'print the result as JSON')
     .action(async (options: Options) => {
@@ -83,13 +91,13 @@ async function generate(
 }
 
 async function sourceOf(context: CommandContext, options: Options): Promise<RecordSource> {
-  const { seed, invalid: invalidShare, late: lateShare, users: userCount, file } = options
+  const { seed, invalid: invalidShare, late: lateShare, users: userCount, skew, file } = options
   if (file !== undefined) {
     const { linesOf } = await import('./json-lines.ts')
     return linesOf(file, context.clock)
   }
   const { loginGenerator } = await import('../generator/login-generator.ts')
-  return loginGenerator({ seed, invalidShare, lateShare, userCount, clock: () => context.clock.now() })
+  return loginGenerator({ seed, invalidShare, lateShare, userCount, skew, clock: () => context.clock.now() })
 }
 
 function printResult(
@@ -104,9 +112,8 @@ function printResult(
     printJson(context, { topic, records, invalid, seconds, perSecond })
     return
   }
-  const number = (value: number) => value.toLocaleString('en')
   const ofThese = invalid > 0 ? ` (${number(invalid)} of them invalid)` : ''
   context.out.write(
-    `Wrote ${number(records)} records${ofThese} to ${topic} in ${seconds.toFixed(1)} s: ${number(perSecond)} a second.\n`,
+    `Wrote ${counted(records, 'record')}${ofThese} to ${topic} in ${seconds.toFixed(1)} s: ${number(perSecond)} a second.\n`,
   )
 }

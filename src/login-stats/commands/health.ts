@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { urlHost } from '../http/url-host.ts'
+import { reachableHost, urlHost } from '../http/url-host.ts'
 import type { Invocation } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 
@@ -19,7 +19,6 @@ export function healthCommand({ context, finish }: Invocation): Command {
     .action(async ({ probe, url }: Options) => {
       const { loadConfig } = await import('../config/index.ts')
       const { httpHost, httpPort } = loadConfig(context.environment)
-      const host = ['0.0.0.0', '::'].includes(httpHost) ? '127.0.0.1' : httpHost
       if (url === undefined && (httpPort === null || httpPort === 0)) {
         context.err.write(
           httpPort === null
@@ -29,7 +28,7 @@ export function healthCommand({ context, finish }: Invocation): Command {
         finish(exitCodes.usage)
         return
       }
-      const base = url ?? `http://${urlHost(host)}:${httpPort ?? ''}`
+      const base = url ?? `http://${urlHost(reachableHost(httpHost, '127.0.0.1'))}:${httpPort ?? ''}`
       try {
         const answer = await fetch(`${base}/${probe}`, { signal: AbortSignal.timeout(answerWithinMs) })
         context.out.write(`${await answer.text()}\n`)

@@ -10,6 +10,16 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   }
 }
 
+/** Such as `0.5`. */
+export function decimal(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (!/^\d+(?:\.\d+)?$/.test(text) || number < min || number > max)
+      throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
+    return number
+  }
+}
+
 /** A share from 0 to 1, or as a percentage such as `2%`. */
 export function share(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text)

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { counted } from '../format.ts'
 import type { ResetReport } from '../reset.ts'
 import { type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -34,7 +35,7 @@ function sentences({ deletedGroup, deletedTopics, tombstones, deletedState }: Re
   return [
     `Deleted the offsets of the group ${deletedGroup}.`,
     deletedTopics.length === 0 ? 'There were no internal topics.' : `Deleted ${deletedTopics.join(' and ')}.`,
-    tombstones === null ? 'Kept the table.' : `Emptied the table: ${tombstones} rows.`,
+    tombstones === null ? 'Kept the table.' : `Emptied the table: ${counted(tombstones, 'row')}.`,
     `Deleted the local state in ${deletedState}.`,
     'The dead letters stay as they are; verify --no-dlq leaves them out.',
     'So does how far dlq replay has got: what it has written back is in the input, and counted again with it.',

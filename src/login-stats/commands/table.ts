@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
+import { CodedError } from '../../errors.ts'
 import type { KeyedRow, LoginStatsTable } from '../table/index.ts'
 import type { Selection } from '../table-view/select-rows.ts'
 import { type CommandContext, hasColours, type Invocation, isForPeople } from './context.ts'
@@ -50,31 +51,38 @@ interface Show {
 
 const drawEveryMs = 250
 
-/** Shows the table; with `watch` until SIGINT or SIGTERM. */
-export async function showTable(context: CommandContext, options: TableOptions): Promise<void> {
-  const [{ withKafka }, { LoginStatsTable }, { levelDatabaseOpener }] = await Promise.all([
+/** Shows the table; with `watch` until SIGINT or SIGTERM, on a terminal below the lines `above`, which are for people anyway. */
+export async function showTable(
+  context: CommandContext,
+  options: TableOptions,
+  above: readonly string[] = [],
+): Promise<void> {
+  const [{ withKafka }, { LoginStatsTable }, { levelDatabaseOpener }, { refuseUnknown }] = await Promise.all([
     import('./session.ts'),
     import('../table/index.ts'),
     import('../../system/level-database.ts'),
+    import('../table-view/select-rows.ts'),
   ])
-  const selection: Selection = {
-    dimensions: options.dimension ?? [],
-    order: options.least === undefined ? 'top' : 'least',
-    window: options.window ?? null,
-    limit: options.least ?? options.top ?? null,
-  }
   const isDrawing = options.watch === true && options.json !== true && isForPeople(context)
   const work = async (session: Session): Promise<void> => {
     const { clock } = context
     const { config, kafka, log } = session
+    const selection: Selection = {
+      dimensions: options.dimension ?? [],
+      counted: config.dimensions,
+      order: options.least === undefined ? 'top' : 'least',
+      window: options.window ?? null,
+      limit: options.least ?? options.top ?? null,
+    }
     // For a table that is too large for memory. Where nothing else can be written, this can.
     const directory = join(config.stateDir, config.appId, `table-${context.random.id()}`)
     const table = LoginStatsTable.follow({
       ...{ kafka, clock, log, topic: config.outputTopic, databases: levelDatabaseOpener },
       directory,
     })
+    if (!isDrawing) context.err.write(above.map((line) => `${line}\n`).join(''))
     const open = options.json || !isForPeople(context) ? plainShow : liveShow
-    const show = await open(context, session, table, selection, options)
+    const show = await open(context, session, table, selection, options, above)
     table.on('change', ({ key }) => show.changed(key))
     const stopped = Promise.withResolvers<void>()
     let isStopped = false
@@ -84,10 +92,15 @@ export async function showTable(context: CommandContext, options: TableOptions):
     })
     try {
       await Promise.race([table.untilReady(), stopped.promise])
-      if (!isStopped) await show.draw()
-      while (options.watch && !isStopped) {
-        await Promise.race([clock.sleep(drawEveryMs), stopped.promise])
-        await show.draw()
+      let isDrawn = false
+      while (!isStopped && (options.watch || !isDrawn)) {
+        if (isDrawn || table.isComplete) {
+          isDrawn = await whereRead(async () => {
+            if (!isDrawn) await refuseUnknown(table, selection)
+            await show.draw()
+          }, isDrawn)
+        }
+        if (options.watch || !isDrawn) await Promise.race([clock.sleep(drawEveryMs), stopped.promise])
       }
     } finally {
       stopListening()
@@ -99,6 +112,17 @@ export async function showTable(context: CommandContext, options: TableOptions):
   await withKafka(context, 'table', work, { isQuiet: isDrawing })
 }
 
+/** Draws; returns whether it has ever been drawn. While the table is started over there is nothing to draw: it comes with the next time. */
+async function whereRead(draw: () => Promise<void>, before: boolean): Promise<boolean> {
+  try {
+    await draw()
+    return true
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'TABLE_NOT_READ') return before
+    throw error
+  }
+}
+
 /** For people at a terminal: drawn in place while it is watched. */
 async function liveShow(
   context: CommandContext,
@@ -106,6 +130,7 @@ async function liveShow(
   table: LoginStatsTable,
   selection: Selection,
   { watch }: TableOptions,
+  above: readonly string[],
 ): Promise<Show> {
   const [{ LiveView }, { renderTable }, { selectRows }, { WatchStatus }, { default: pc }] = await Promise.all(
     [
@@ -117,7 +142,7 @@ async function liveShow(
     ],
   )
   const colours = pc.createColors(hasColours(context))
-  const view = new LiveView(context.out)
+  const view = new LiveView(context.out, above)
   const { window } = selection
   if (!watch) {
     return {
@@ -135,11 +160,16 @@ async function liveShow(
     changed: () => undefined,
     draw: async () => {
       const { columns, lines } = view.size
+      // Before its rows are read: they are no older.
+      const { currentAt } = table
       // No more than the screen can show, however many there are.
       const rows = await selectRows(table, { ...selection, limit: Math.min(selection.limit ?? lines, lines) })
-      status.note(rows.flatMap((dimension) => dimension.rows))
-      const { ratePerSecond, sparklines, lines: statusLines } = status
-      const frame = { columns, lines, colours, window, ratePerSecond, sparklines, status: statusLines }
+      status.note(
+        rows.flatMap((dimension) => dimension.rows),
+        currentAt,
+      )
+      const { ratePerSecond, sparklines, parts } = status
+      const frame = { columns, lines, colours, window, ratePerSecond, sparklines, status: parts }
       view.draw(renderTable(rows, frame))
     },
     close: async () => {
@@ -157,15 +187,15 @@ async function plainShow(
   selection: Selection,
   { json }: TableOptions,
 ): Promise<Show> {
-  const [{ rowLine }, { selectRows }, { dimensionOfKey }] = await Promise.all([
+  const [{ rowLine }, { selectRows }, { dimensionNameOf }] = await Promise.all([
     import('../table-view/render.ts'),
     import('../table-view/select-rows.ts'),
-    import('../table/rows.ts'),
+    import('../domain/dimensions.ts'),
   ])
   let changed = new Set<string>()
   let isFirst = true
   const { dimensions } = selection
-  const isWanted = (key: string) => dimensions.length === 0 || dimensions.includes(dimensionOfKey(key))
+  const isWanted = (key: string) => dimensions.length === 0 || dimensions.includes(dimensionNameOf(key))
   const lineOf = (row: KeyedRow) => `${json ? JSON.stringify(row) : rowLine(row)}\n`
   const lineOfDeleted = (key: string) => (json ? `${JSON.stringify({ key, deleted: true })}\n` : '')
   const draw = async (): Promise<void> => {
@@ -173,8 +203,8 @@ async function plainShow(
     const keys = changed
     changed = new Set()
     if (isFirst) {
-      isFirst = false
       const selected = await selectRows(table, selection)
+      isFirst = false
       context.out.write(selected.flatMap(({ rows }) => rows.map(lineOf)).join(''))
       return
     }

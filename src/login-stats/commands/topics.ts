@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { progressTopic } from '../dead-letters/topics.ts'
+import { counted } from '../format.ts'
 import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { wholeNumber } from './option-values.ts'
@@ -24,7 +26,9 @@ export function topicsCommand({ context, finish }: Invocation): Command {
       if (options.json) printJson(context, rows)
       else
         for (const { topic, partitions, made } of rows)
-          context.out.write(`${made ? 'made   ' : 'exists '} ${topic} (${partitions} partitions)\n`)
+          context.out.write(
+            `${made ? 'made   ' : 'exists '} ${topic} (${counted(partitions, 'partition')})\n`,
+          )
       warnOfOtherCount(
         context,
         rows[0],
@@ -38,38 +42,44 @@ export function topicsCommand({ context, finish }: Invocation): Command {
 /** An input that exists keeps its partitions, whatever was asked for. */
 function warnOfOtherCount(context: CommandContext, input: TopicRow | undefined, asked: number | null): void {
   if (input === undefined || asked === null || input.partitions === asked) return
-  context.err.write(`${input.topic} exists with ${input.partitions} partitions and stays so.\n`)
+  context.err.write(`${input.topic} exists with ${counted(input.partitions, 'partition')} and stays so.\n`)
 }
 
-/** Makes the topics that are missing, the input with `partitionCount`. */
+/** Makes the topics that are missing, the input with `partitionCount`; the first row is the input. */
 export async function createTopics(context: CommandContext, partitionCount: number): Promise<TopicRow[]> {
-  const [{ setUpTopics, topicNames }, { topologyOf }, { withKafka }] = await Promise.all([
-    import('../../streams/index.ts'),
-    import('../topology.ts'),
-    import('./session.ts'),
-  ])
+  const [{ newTopic, setUpTopics, topicNames }, { setUpProgress }, { topologyOf }, { withKafka }] =
+    await Promise.all([
+      import('../../streams/index.ts'),
+      import('../dead-letters/known-progress.ts'),
+      import('../topology.ts'),
+      import('./session.ts'),
+    ])
   return withKafka(context, 'topics', async ({ config, kafka: { admin } }) => {
     const { inputTopic, insightsTopic, replicationFactor, minInsyncReplicas, statsPartitions } = config
     const topology = topologyOf(config)
-    const names = [...topicNames(topology), ...(insightsTopic === null ? [] : [insightsTopic])]
+    // The input first, whichever way the topology has them.
+    const names = [...new Set([inputTopic, ...topicNames(topology)])]
+    if (insightsTopic !== null) names.push(insightsTopic)
+    if (config.dlqTopic !== null) names.push(progressTopic(config))
     const before = await admin.topics(names)
-    const minIsr = minInsyncReplicas === null ? {} : { 'min.insync.replicas': String(minInsyncReplicas) }
     const ownTopics = [
-      { name: inputTopic, partitionCount },
-      ...(insightsTopic === null ? [] : [{ name: insightsTopic, partitionCount: 1 }]),
+      newTopic(inputTopic, partitionCount, config),
+      ...(insightsTopic === null ? [] : [newTopic(insightsTopic, 1, config)]),
     ].filter(({ name }) => !before.has(name))
-    if (ownTopics.length > 0)
-      await admin.createTopics(ownTopics.map((topic) => ({ ...topic, replicationFactor, config: minIsr })))
+    if (ownTopics.length > 0) await admin.createTopics(ownTopics)
     await setUpTopics(admin, context.clock, topology, {
       replicationFactor,
       minInsyncReplicas,
       keyedPartitions: statsPartitions,
     })
+    if (config.dlqTopic !== null) await setUpProgress(admin, config)
     const after = await admin.topics(names)
-    return [...after.values()].map(({ name, partitionCount: partitions }) => ({
-      topic: name,
-      partitions,
-      made: !before.has(name),
-    }))
+    // The broker tells them in an order of its own.
+    return names.flatMap((name) => {
+      const found = after.get(name)
+      return found === undefined
+        ? []
+        : [{ topic: name, partitions: found.partitionCount, made: !before.has(name) }]
+    })
   })
 }

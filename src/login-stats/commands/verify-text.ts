@@ -1,5 +1,7 @@
 /** The report of `verify` for people. */
+
 import type { Difference, DifferenceRange, InputPartition, VerifyReport } from '../../verify/index.ts'
+import { counted, number } from '../format.ts'
 
 const mostShown = 20
 
@@ -23,7 +25,7 @@ export function reportLines(report: VerifyReport, changelogTopic: string, colour
   if (recreated.length > 0) return [head, ...recreated.map(recreatedLine), ...report.notes.map(indented)]
   return [
     head,
-    `  input         ${number(logins.valid)} valid and ${number(logins.invalid)} invalid records`,
+    `  input         ${number(logins.valid)} valid and ${counted(logins.invalid, 'invalid record')}`,
     `  keys          ${number(report.keys)} compared${report.passes === 1 ? '' : `, in ${report.passes} passes`}`,
     `  dead letters  ${deadLetters === null ? 'not compared' : `${number(deadLetters.found)} of ${number(deadLetters.expected)}`}`,
     `  stream time   ${report.streamTime ?? 'none yet'}`,
@@ -50,7 +52,8 @@ function headline(report: VerifyReport, { green, red, yellow }: Colours): string
     return yellow('Nothing has been counted yet: start the processor (login-stats run).')
   if (report.verdict === 'equal')
     return green('Equal: the changelog and the table hold exactly what the input gives.')
-  if (report.verdict === 'different') return red(`Different: ${number(report.differenceCount)} differences.`)
+  if (report.verdict === 'different')
+    return red(`Different: ${counted(report.differenceCount, 'difference')}.`)
   return yellow(
     report.recreated.length > 0
       ? 'Cannot tell: the input that was counted is gone.'
@@ -72,7 +75,7 @@ function caughtUpText({ caughtUp, input }: VerifyReport): string {
 }
 
 function openLine({ partition, end, open }: InputPartition): string {
-  return `  open          ${number(open)} offsets of the input in partition ${partition}, from ${end} on: a transaction has not ended`
+  return `  open          ${counted(open, 'offset')} of the input in partition ${partition}, from ${end} on: a transaction has not ended`
 }
 
 function kindLines({ differencesByKind }: VerifyReport): string[] {
@@ -90,7 +93,7 @@ function differenceLines(difference: Difference, changelogTopic: string): string
 }
 
 function rangeText(range: DifferenceRange, changelog: string): string {
-  const { rightUntil, wrongFrom, isCommit, isExact, input, expected, counted } = range
+  const { rightUntil, wrongFrom, isCommit, isExact, input, expected, counted: found } = range
   const right =
     rightUntil === null ? 'nothing counted before' : `right up to the commit at offset ${rightUntil}`
   const wrong = isCommit
@@ -99,13 +102,9 @@ function rangeText(range: DifferenceRange, changelog: string): string {
   const parts = input.map(({ partition, from, to }) => `partition ${partition}, offsets ${from}..${to - 1}`)
   const between = parts.length === 0 ? 'no input between them' : `input ${parts.join('; ')}`
   const wide = isExact ? '' : '; commits between them are gone, it may be a part of this'
-  return `${right}, ${wrong}: ${between} (${expected} logins expected, ${counted} counted)${wide}`
+  return `${right}, ${wrong}: ${between} (${counted(expected, 'login')} expected, ${number(found)} counted)${wide}`
 }
 
 function indented(note: string): string {
   return `  ${note}`
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en')
 }

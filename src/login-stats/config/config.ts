@@ -8,9 +8,11 @@
  */
 import { readFileSync } from 'node:fs'
 import { CodedError } from '../../errors.ts'
+import { counted } from '../format.ts'
 import { closest } from './closest.ts'
 import { contradictions } from './cross-checks.ts'
 import { type Setting, type SettingName, settingList, settingsSchema, type Values } from './settings.ts'
+import { withoutUserinfo } from './values.ts'
 
 export type Origin = 'default' | 'environment' | 'file'
 
@@ -44,7 +46,7 @@ export function loadConfig(environment: Environment): Config {
     for (const { name, variable, secret } of settingList) {
       const issue = parsed.error.issues.find(({ path }) => path[0] === name)
       if (issue === undefined) continue
-      const shown = secret ? '' : `=${sources[name].text}`
+      const shown = secret ? '' : `=${withoutUserinfo(sources[name].text)}`
       problems.push(`${variable}${shown}: ${innermost(issue)}`)
     }
   else problems.push(...contradictions(parsed.data))
@@ -52,7 +54,7 @@ export function loadConfig(environment: Environment): Config {
   if (problems.length > 0 || !parsed.success)
     throw new CodedError('CONFIG_INVALID', {
       operation: 'reading the configuration',
-      detail: `${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems
+      detail: `${counted(problems.length, 'problem')}:\n${problems
         .map((problem) => `  - ${problem}`)
         .join('\n')}\n`,
     })

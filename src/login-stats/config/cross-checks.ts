@@ -1,4 +1,5 @@
 /** What must hold between settings, each of which is right by itself. */
+import { progressTopic } from '../dead-letters/topics.ts'
 import type { Values } from './settings.ts'
 
 /** Every contradiction between settings, each in one line that begins with a variable. */
@@ -21,6 +22,7 @@ function topicProblems(values: Values): string[] {
     ['INSIGHTS_TOPIC', values.insightsTopic],
     ['the repartition topic of APP_ID', `${values.appId}-counts-repartition`],
     ['the changelog of APP_ID', `${values.appId}-counts-changelog`],
+    ['the progress of replays of APP_ID', progressTopic(values)],
   ]
   const problems: string[] = []
   const owners = new Map<string, string>()

@@ -9,7 +9,7 @@ import {
   dimensionList,
   duration,
   flag,
-  httpUrl,
+  httpOrigin,
   integer,
   optional,
   secretKey,
@@ -286,8 +286,8 @@ export const settings = {
     variable: 'HTTP_ADVERTISED_URL',
     default: '',
     description:
-      'Where the other instances reach the HTTP server of this one; empty: its address, or the host name where it listens on all.',
-    value: optional(httpUrl),
+      'Where the other instances reach the HTTP server of this one, such as http://host:8080; empty: its address, or the host name where it listens on all.',
+    value: optional(httpOrigin),
   },
   insightsTopic: {
     variable: 'INSIGHTS_TOPIC',

@@ -61,12 +61,20 @@ export function choice<const Choices extends readonly string[]>(choices: Choices
   })
 }
 
-/** Without a slash at its end. */
-export const httpUrl: Value<string> = value((given) => {
-  if (!/^https?:\/\//.test(given) || !URL.canParse(given))
-    throw new Refusal('must be a URL such as http://host:8080')
-  return given.replace(/\/+$/, '')
+/** Such as `http://host:8080`: a path is added by who asks, and credentials would be told to everybody who may read the group. */
+export const httpOrigin: Value<string> = value((given) => {
+  const url = URL.canParse(given) ? new URL(given) : null
+  const isOrigin = url !== null && `${url.origin}/` === url.href && !/[@?#]/.test(given)
+  if (!isOrigin || !/^https?:\/\//i.test(given))
+    throw new Refusal('must be a URL such as http://host:8080, without user, password, path or query')
+  return url.origin
 })
+
+/** For messages: names and passwords in front of a host are left out, wherever they end. */
+export function withoutUserinfo(given: string): string {
+  const at = given.lastIndexOf('@')
+  return at < 0 ? given : `***${given.slice(at)}`
+}
 
 const longestTopicName = 249
 
@@ -85,7 +93,9 @@ export const brokerList: Value<readonly string[]> = value((given) => {
   const brokers = parts(given)
   const wrong = brokers.find((broker) => !/^[^\s:/]+:\d{1,5}$/.test(broker))
   if (brokers.length === 0 || wrong !== undefined)
-    throw new Refusal(`must be a list of host:port, separated by commas${wrong ? `, not "${wrong}"` : ''}`)
+    throw new Refusal(
+      `must be a list of host:port, separated by commas${wrong ? `, not "${withoutUserinfo(wrong)}"` : ''}`,
+    )
   return brokers
 })
 

@@ -1,6 +1,7 @@
 /** The records of the dead-letter topic: committed ones, with what their headers say. */
 import type { Clock } from '../../ports/clock.ts'
-import type { Header, KafkaClient, RecordView, TopicPartition } from '../../ports/kafka.ts'
+import { type Header, type KafkaClient, partitionsOf, type RecordView } from '../../ports/kafka.ts'
+import { WakeUp } from '../../ports/wake-up.ts'
 import { type LetterOrigin, originOf } from '../domain/dead-letter.ts'
 
 export interface Letter {
@@ -51,8 +52,8 @@ export async function* letterChunks(
   const open = new Map(ranges.filter(({ from, to }) => from < to).map((range) => [range.partition, range.to]))
   // Not as a compacted topic: from a remote tier records may come late, and none may be passed over.
   const fetcher = kafka.fetcher()
-  let wake = (): void => undefined
-  fetcher.onArrival(() => wake())
+  const news = new WakeUp(clock)
+  fetcher.onArrival(news.call)
   try {
     for (const { partition, from } of ranges)
       if (open.has(partition)) fetcher.seek({ topic, partition }, from)
@@ -69,13 +70,7 @@ export async function* letterChunks(
           continue
         }
         fetcher.throwFailure()
-        await new Promise<void>((resolve) => {
-          const cancel = clock.setTimer(lookAgainMs, resolve)
-          wake = () => {
-            cancel()
-            resolve()
-          }
-        })
+        await news.wait(lookAgainMs)
         continue
       }
       const { partition, nextOffset } = chunk
@@ -124,8 +119,4 @@ export async function committedRanges(
     from: starts[partition] ?? 0,
     to: ends[partition] ?? 0,
   }))
-}
-
-export function partitionsOf(topic: string, partitionCount: number): TopicPartition[] {
-  return Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition }))
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { KafkaClient } from '../../ports/kafka.ts'
 import type { Config } from '../config/index.ts'
+import { timeText } from '../domain/time-text.ts'
 import { readProgress } from './known-progress.ts'
 import { committedRanges, type Letter, type LetterRange, letterChunks } from './letters.ts'
 import { decide, type KnownProgress, type ReplayDecision } from './replay-decision.ts'
@@ -101,7 +102,7 @@ async function openReader({ kafka, clock, config, code, since }: ListOptions): P
   const { name: topic, partitionCount } = topics.dlq
   const ranges = await committedRanges({ kafka, topic }, partitionCount)
   const ends = ranges.map(({ to }) => to)
-  const progress = await readProgress(kafka.admin, config.appId, topics, ends)
+  const progress = await readProgress({ kafka, clock }, topics, ends)
   return {
     ranges,
     async each(wanted, onRow) {
@@ -142,28 +143,17 @@ export function rowOf(letter: Letter, status: LetterStatus): LetterRow {
 
 const statusByDecision: Readonly<Record<ReplayDecision, LetterStatus>> = {
   replay: 'waiting',
-  unsure: 'waiting',
   done: 'replayed',
   repeated: 'repeated',
+  held: 'waiting',
   truncated: 'truncated',
   foreign: 'foreign',
   'other-code': 'waiting',
 }
 
 export function statusOf(letter: Letter, progress: KnownProgress, inputTopic: string): LetterStatus {
-  const rules = {
-    inputTopic,
-    code: null,
-    now: letter.timestamp,
-    isNeverReplayed: true,
-    isRepeatedWanted: false,
-  }
+  const rules = { inputTopic, code: null, repeated: 'ask' as const }
   return statusByDecision[decide(letter, progress, rules)]
-}
-
-/** A record may carry a timestamp that no date has. */
-export function timeText(timestamp: number): string {
-  return Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : String(timestamp)
 }
 
 function byTime(a: LetterRow, b: LetterRow): number {

@@ -1,12 +1,12 @@
 import type { Outgoing, RecordAppender, TransactionalProducer } from '../../ports/kafka.ts'
 import type { Letter } from './letters.ts'
 import { noLetters, type ReplayCounts, type ReplayDecision } from './replay-decision.ts'
-import type { ReplayMark } from './replay-progress.ts'
+import { noMark, type ReplayMark } from './replay-progress.ts'
 
 const mostRecords = 500
 const mostBytes = 4 << 20
 /** So that topics with a small `max.message.bytes` take them; a larger record makes a batch of its own. */
-const batchBytes = 64 * 1024
+export const batchBytes = 64 * 1024
 const turnsPerSecond = 5
 
 /** What one transaction of a replay holds: records for the input, and a mark for each partition of the dead-letter topic. */
@@ -15,6 +15,7 @@ export class ReplayBatch {
   readonly marks: ReplayMark[]
   readonly counts: ReplayCounts = noLetters()
   readonly #inputPartitions: number
+  readonly #moved = new Set<number>()
   readonly #appenders = new Map<number, RecordAppender>()
   #bytes = 0
 
@@ -33,17 +34,23 @@ export class ReplayBatch {
   }
 
   markOf(partition: number): ReplayMark {
-    return this.marks[partition] ?? { offset: 0, source: -1, time: -1, since: 0 }
+    return this.marks[partition] ?? noMark
   }
 
   setMark(partition: number, mark: ReplayMark): void {
     this.marks[partition] = mark
+    this.#moved.add(partition)
+  }
+
+  /** The partitions of the dead-letter topic in which it has got any further. */
+  get moved(): ReadonlySet<number> {
+    return this.#moved
   }
 
   /** Nothing is left below the position. */
   pass(partition: number, position: number): void {
     const mark = this.markOf(partition)
-    this.setMark(partition, { ...mark, offset: Math.max(mark.offset, position) })
+    if (position > mark.offset) this.setMark(partition, { ...mark, offset: position })
   }
 
   /** The record that the letter was made of. An input that was made again may have fewer partitions. */

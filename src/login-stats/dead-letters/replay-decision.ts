@@ -1,6 +1,6 @@
 /** What a replay does with one dead letter. */
 import type { Letter } from './letters.ts'
-import { isRepetition, knownSince, type ReplayMark } from './replay-progress.ts'
+import { isRepetition, type ReplayMark } from './replay-progress.ts'
 
 export type ReplayDecision =
   | 'replay'
@@ -8,41 +8,44 @@ export type ReplayDecision =
   | 'done'
   /** The input was read once more, and a replay had passed its record before. */
   | 'repeated'
+  /** It would be written back, but one before it waits for the user to say what becomes of repetitions. */
+  | 'held'
   /** Not of the code that is replayed. */
   | 'other-code'
   /** A part of the record is gone. */
   | 'truncated'
   /** Not made by this application from its input. */
   | 'foreign'
-  /** So old that a replay of it would be forgotten by now, and nothing tells that there was none. */
-  | 'unsure'
 
 /** Letters looked at, by what is done with them. */
 export type ReplayCounts = Record<ReplayDecision, number>
 
 export function noLetters(): ReplayCounts {
-  return { replay: 0, done: 0, repeated: 0, 'other-code': 0, truncated: 0, foreign: 0, unsure: 0 }
+  return { replay: 0, done: 0, repeated: 0, held: 0, 'other-code': 0, truncated: 0, foreign: 0 }
 }
 
-/** How far the replays have got in the letter's partition. Null: nothing is known (any more). */
+/** How far the replays have got in the letter's partition. Null: there was none. */
 export interface KnownProgress {
   readonly plain: ReplayMark | null
   ofCode(code: string): ReplayMark | null
+  /** Those two, those of all other codes, and those in other dead-letter topics of the same input. */
+  readonly all: readonly ReplayMark[]
 }
+
+/**
+ * What becomes of letters that seem to be repetitions. Only the user can know whether they are: so nothing for now, or one of these, for
+ * good. What a replay has written back itself it never writes once more.
+ */
+export type RepeatedLetters = 'ask' | 'skip' | 'write'
 
 export interface DecisionRules {
   readonly inputTopic: string
   /** Null: letters of all codes are replayed. */
   readonly code: string | null
-  /** In ms since the epoch. */
-  readonly now: number
-  /** The user vouches for old letters. */
-  readonly isNeverReplayed: boolean
-  /** The user vouches for repeated ones. */
-  readonly isRepeatedWanted: boolean
+  readonly repeated: RepeatedLetters
 }
 
-/** `here`: how far this replay itself has got by now, which is further than what is known of its kind; null where none runs. */
+/** `here`: what this replay itself has passed by now; null where none runs. */
 export function decide(
   letter: Letter,
   progress: KnownProgress,
@@ -53,12 +56,28 @@ export function decide(
   if (origin === null || origin.topic !== rules.inputTopic) return 'foreign'
   if (rules.code !== null && origin.code !== rules.code) return 'other-code'
   if (origin.truncated !== null) return 'truncated'
-  const marks = [progress.plain, progress.ofCode(origin.code)]
-  const known = [...marks, here].filter((mark) => mark !== null)
-  if (known.some((mark) => letter.offset < mark.offset)) return 'done'
-  if (!rules.isRepeatedWanted && known.some((mark) => isRepetition(mark, letter))) return 'repeated'
-  // A reset writes letters anew; what was replayed then is older than they are, but no older than the record.
-  const oldest = Math.min(letter.timestamp, origin.timestamp)
-  const isForgotten = marks.some((mark) => oldest < (mark?.since ?? knownSince(rules.now)))
-  return isForgotten && !rules.isNeverReplayed ? 'unsure' : 'replay'
+  const own = [progress.plain, progress.ofCode(origin.code), here]
+  if (own.some((mark) => mark !== null && letter.offset < mark.offset)) return 'done'
+  const before = rules.repeated === 'write' ? [] : progress.all
+  const marks = here === null ? before : [...before, here]
+  return marks.some((mark) => isRepetition(mark, letter)) ? 'repeated' : 'replay'
+}
+
+/** The mark behind a letter of which this was decided, and behind everything before it. */
+export function markAfter(mark: ReplayMark, letter: Letter, decision: ReplayDecision): ReplayMark {
+  const { origin, partition, offset } = letter
+  const passed = { ...mark, offset: offset + 1 }
+  // A letter of another input says nothing about how far ours has been passed.
+  if (decision === 'foreign') return passed
+  if (origin === null || origin.partition !== partition) return passed
+  const { source, time, again } = mark
+  // In the middle of one that is known to be read once more nothing begins.
+  const isKnown = isRepetition({ ...mark, offset: Number.POSITIVE_INFINITY }, letter)
+  const begins = isRepetition(mark, letter) && !isKnown
+  return {
+    ...passed,
+    source: Math.max(source, origin.offset),
+    time: Math.max(time, origin.timestamp),
+    again: begins ? [...again, { offset, source }] : again,
+  }
 }

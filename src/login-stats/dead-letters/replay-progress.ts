@@ -1,24 +1,25 @@
 /**
- * How far replays have got. A replay writes its progress into the transactions that hold the replayed records, as the committed
- * offsets of a group without members: `<APP_ID>-dlq-replay`, and `<APP_ID>-dlq-replay-<code>` for a replay of one error code.
+ * How far replays have got: the compacted topic `<APP_ID>-dlq-replay`, of one partition. A replay writes its progress in the transactions
+ * that hold the replayed records, so the one is there if and only if the other is. For every partition of a dead-letter topic, and for
+ * replays of all codes ("*") and of each one by itself, a record:
  *
- * The offset of a partition of the dead-letter topic is where the next replay reads on. A reset, or a group whose offsets were put
- * back, makes the processor read the input once more, so that the same records become dead once more, at the end of the topic. The
- * copies that were replayed are in the input still, so these letters must not be replayed again; of their own offsets nobody could
- * tell. The metadata of the commit therefore names what has been passed of the input:
+ *     {"dlq":"user-login-dlq","input":"user-login","code":"*","partition":0}
+ *     {"version":1,"dlq_id":"<topic id>","input_id":"<topic id>","offset":<offset>,"source":<offset>,"time":<ms>,"again":[]}
  *
- *     {"dlq":"<topic id>","input":"<topic id>","source":<offset>,"time":<ms>,"since":<ms>}
+ * Compaction keeps the last one of each, however long ago it was written; the committed offsets of a group would be forgotten after a week.
  *
- * A partition's letters are in the order of its input partition. So a letter is a repetition if its source stands at or below
- * `source`, and its record is no younger than `time`, the youngest one passed (in an input that was made again the records are
- * younger, and their offsets begin anew). An offset counts only in the topic whose id the metadata name.
- *
- * Kafka forgets a group's offsets a week after its last commit. A letter that was replayed is older than that commit; so where nothing
- * is committed, only letters older than a week may have been replayed before. A group that begins then knows nothing of these, for good:
- * `since` says from when on its letters are known.
+ * A reset, or a group whose offsets were put back, makes the processor read the input once more, so that the same records become dead
+ * once more, at the end of the topic, and maybe for another reason. The copies that were replayed are in the input still, so these letters
+ * must not be replayed again; of their own offsets nobody could tell. So a mark also says how far the input has been passed, by letters of
+ * whatever code: a partition's letters are in the order of its input partition until that is read once more, and a letter behind the mark is
+ * a repetition if its source stands at or below `source`, and its record is no younger than `time`, the youngest one passed (in an input
+ * that was made again the records are younger, and their offsets begin anew). So is one before the mark where the replay itself has met
+ * repetitions (`again`): it may have passed it for its code. The marks of all codes count for that, and those of other dead-letter topics of
+ * the same input. An offset counts only in the topic whose id stands beside it.
  */
-import type { ConsumerOffset, KafkaAdmin } from '../../ports/kafka.ts'
-import { type Letter, partitionsOf } from './letters.ts'
+import { z } from 'zod'
+import { CodedError } from '../../errors.ts'
+import type { Letter } from './letters.ts'
 import type { DeadLetterTopics } from './topics.ts'
 
 /** How far a replay has got in one partition of the dead-letter topic. */
@@ -29,106 +30,126 @@ export interface ReplayMark {
   readonly source: number
   /** The timestamp of the youngest record among them, in ms; -1 for none. */
   readonly time: number
-  /** Of letters that were written before, in ms, nobody knows whether they were replayed before the group was forgotten. */
-  readonly since: number
+  /** Each time that the input was read once more: the first letter of that, and `source` before it. */
+  readonly again: readonly { readonly offset: number; readonly source: number }[]
 }
 
-/** Kafka keeps a commit at least this long (`offsets.retention.minutes`), less an hour for clocks that differ. */
-const surelyKeptMs = (7 * 24 - 1) * 3_600_000
+/** Of a replay that has not begun. */
+export const noMark: ReplayMark = { offset: 0, source: -1, time: -1, again: [] }
 
-/** From when on letters are known although nothing is committed. `now` in ms since the epoch. */
-export function knownSince(now: number): number {
-  return now - surelyKeptMs
-}
-
-export function replayGroup(appId: string, code: string | null): string {
-  return code === null ? `${appId}-dlq-replay` : `${appId}-dlq-replay-${code}`
-}
-
-/** The same for plain replays and those of one code, so that only one runs at a time. */
-export function replayTransactionalId(appId: string): string {
-  return `${appId}-dlq-replay`
-}
-
-/** The mark behind a letter of our input that is done, and behind everything before it. */
-export function markAfter(mark: ReplayMark, letter: Letter): ReplayMark {
-  const { origin, partition, offset } = letter
-  if (origin === null || origin.partition !== partition) return { ...mark, offset: offset + 1 }
-  return {
-    ...mark,
-    offset: offset + 1,
-    source: Math.max(mark.source, origin.offset),
-    time: Math.max(mark.time, origin.timestamp),
-  }
+/** What a record of progress is about; topics by their names. */
+export interface MarkPlace {
+  readonly dlq: string
+  readonly input: string
+  /** Null: of replays of all codes. */
+  readonly code: string | null
+  /** Of the dead-letter topic. */
+  readonly partition: number
 }
 
 /**
- * Whether a replay that has got so far has, by the place in the input, passed a letter of the same record. It may err where a record
- * became dead only when the input was read once more: then no replay has had a letter of it.
+ * Whether a letter is of a record that the replay may have had another letter of, before this one. It errs where a record became dead only
+ * when the input was read once more: then no replay has had a letter of it.
  */
-export function isRepetition(mark: ReplayMark, letter: Letter): boolean {
+export function isRepetition({ offset, source, time, again }: ReplayMark, letter: Letter): boolean {
   const { origin, partition } = letter
-  if (origin === null || origin.partition !== partition) return false
-  return origin.offset <= mark.source && origin.timestamp <= mark.time
+  if (origin === null || origin.partition !== partition || origin.timestamp > time) return false
+  if (letter.offset >= offset) return origin.offset <= source
+  return again.some((from) => letter.offset >= from.offset && origin.offset <= from.source)
 }
 
-interface Metadata {
-  readonly dlq: string | null
-  readonly input: string | null
-  readonly source: number
-  readonly time: number
-  readonly since: number
-}
+const format = 1
+const allCodes = '*'
 
-/** What a replay commits for a partition. */
-export function commitOf(topics: DeadLetterTopics, partition: number, mark: ReplayMark): ConsumerOffset {
-  const { offset, ...rest } = mark
-  const metadata: Metadata = {
-    dlq: topics.dlq.topicId,
-    input: topics.input?.topicId ?? null,
-    ...rest,
-  }
-  return {
-    partition: { topic: topics.dlq.name, partition },
-    offset,
-    metadata: JSON.stringify(metadata),
-  }
-}
+const keySchema = z.object({
+  dlq: z.string(),
+  input: z.string(),
+  code: z.string(),
+  partition: z.int().nonnegative(),
+})
+const versionSchema = z.object({ version: z.int() })
+const valueSchema = z.object({
+  version: z.literal(format),
+  /** Null where the brokers know no topic ids. */
+  dlq_id: z.string().nullable(),
+  input_id: z.string().nullable(),
+  offset: z.int().nonnegative(),
+  source: z.int(),
+  // A record may carry any timestamp.
+  time: z.number(),
+  again: z.array(z.object({ offset: z.int().nonnegative(), source: z.int() })).readonly(),
+})
 
-/** What a commit says about the topics as they are now. `end`: of the partition in the dead-letter topic. */
-export function markOf(committed: ConsumerOffset, topics: DeadLetterTopics, end: number): ReplayMark {
-  const told = parseMetadata(committed.metadata)
-  const isSameDlq = (told === null || told.dlq === topics.dlq.topicId) && committed.offset <= end
-  const isSameInput = told !== null && told.input === (topics.input?.topicId ?? null)
-  return {
-    offset: isSameDlq ? committed.offset : 0,
-    source: isSameInput ? told.source : -1,
-    time: isSameInput ? told.time : -1,
-    // Of a topic that was made since, everything is known.
-    since: isSameDlq && told !== null ? told.since : 0,
-  }
-}
-
-function parseMetadata(text: string): Metadata | null {
-  try {
-    const told: unknown = JSON.parse(text)
-    if (told === null || typeof told !== 'object') return null
-    const { dlq = null, input = null, source, time, since } = told as Partial<Metadata>
-    return { dlq, input, source: Number(source ?? -1), time: Number(time ?? -1), since: Number(since ?? 0) }
-  } catch {
-    // Not ours: somebody has put the offset there by hand, and means it.
-    return null
-  }
-}
-
-/** How far the replays of one group have got, by partition; null where nothing is committed (any more). */
-export async function marksOf(
-  admin: KafkaAdmin,
-  groupId: string,
+/** A record of progress in these topics. */
+export function encodeMark(
+  code: string | null,
+  partition: number,
+  mark: ReplayMark,
   topics: DeadLetterTopics,
-  ends: readonly number[],
-): Promise<(ReplayMark | null)[]> {
-  const { name, partitionCount } = topics.dlq
-  const committed = await admin.committedOffsets(groupId, partitionsOf(name, partitionCount))
-  return committed.map((one, partition) => (one === null ? null : markOf(one, topics, ends[partition] ?? 0)))
+) {
+  const { dlq, input, inputTopic } = topics
+  const value: z.infer<typeof valueSchema> = {
+    version: format,
+    dlq_id: dlq.topicId,
+    input_id: input?.topicId ?? null,
+    ...mark,
+  }
+  const key = { dlq: dlq.name, input: inputTopic, code: code ?? allCodes, partition }
+  return { key: jsonBytes(key), value: jsonBytes(value) }
+}
+
+function jsonBytes(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value))
+}
+
+/**
+ * What a record of progress says about the topics as they are now; null where it is about another input. `endOf`: the end of a partition of
+ * the dead-letter topic. Throws FORMAT_TOO_NEW, and CORRUPT_BATCH for a record that is none of ours: to pass over it might write letters
+ * back twice.
+ */
+export function decodeMark(
+  key: Buffer | null,
+  value: Buffer | null,
+  topics: DeadLetterTopics,
+  endOf: (partition: number) => number,
+): { readonly place: MarkPlace; readonly mark: ReplayMark } | null {
+  const { code, ...place } = parsed(keySchema, key)
+  const { version } = parsed(versionSchema, value)
+  if (version > format)
+    throw new CodedError('FORMAT_TOO_NEW', {
+      operation: 'read how far replays have got',
+      detail: `Its format is ${version}, this program knows ${format}.`,
+    })
+  const told = parsed(valueSchema, value)
+  if (place.input !== topics.inputTopic) return null
+  const isSameDlq = place.dlq === topics.dlq.name && told.dlq_id === topics.dlq.topicId
+  const isThere = isSameDlq && told.offset <= endOf(place.partition)
+  const isSameInput = told.input_id === (topics.input?.topicId ?? null)
+  return {
+    place: { ...place, code: code === allCodes ? null : code },
+    mark: {
+      offset: isThere ? told.offset : noMark.offset,
+      source: isSameInput ? told.source : noMark.source,
+      time: isSameInput ? told.time : noMark.time,
+      again: isThere && isSameInput ? told.again : noMark.again,
+    },
+  }
+}
+
+function parsed<T>(schema: z.ZodType<T>, bytes: Buffer | null): T {
+  const result = schema.safeParse(parsedJson(bytes))
+  if (result.success) return result.data
+  throw new CodedError('CORRUPT_BATCH', {
+    operation: 'read how far replays have got',
+    detail: 'The topic holds a record that no replay has written; something else has written to it.',
+  })
+}
+
+function parsedJson(bytes: Buffer | null): unknown {
+  try {
+    return JSON.parse(String(bytes))
+  } catch {
+    // No record of ours; the schema says so.
+    return undefined
+  }
 }

@@ -2,7 +2,7 @@
  * Writes dead letters back to the input as the records they were: key, value and headers, in their partition, with the time of now.
  * Each is written back at most once, whatever is killed, by transactions that also commit how far the replay has got:
  *
- *   1. Look up the topics.
+ *   1. Look up the topics; make the one that keeps the progress.
  *   2. InitProducerId, under the one transactional id of all replays: fences another one, and finishes what it has left open.
  *   3. Look what the dead-letter topic holds now: letters that are written from here on, by records that fail again, are left for the
  *      next replay. Read how far all replays have got. Both after 2: nobody else moves it now.
@@ -11,22 +11,22 @@
  */
 import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { GroupIdentity, KafkaClient, TransactionalProducer } from '../../ports/kafka.ts'
+import type { KafkaClient, Outgoing, TransactionalProducer } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Config } from '../config/index.ts'
-import { type AllProgress, readProgress } from './known-progress.ts'
+import { type AllProgress, readProgress, setUpProgress } from './known-progress.ts'
 import { committedRanges, type Letter, type LetterRange, letterChunks } from './letters.ts'
-import { ReplayBatch } from './replay-batch.ts'
-import { decide, noLetters, type ReplayCounts, type ReplayDecision } from './replay-decision.ts'
+import { batchBytes, ReplayBatch } from './replay-batch.ts'
 import {
-  commitOf,
-  knownSince,
+  decide,
   markAfter,
-  type ReplayMark,
-  replayGroup,
-  replayTransactionalId,
-} from './replay-progress.ts'
-import { type DeadLetterTopics, deadLetterTopics } from './topics.ts'
+  noLetters,
+  type RepeatedLetters,
+  type ReplayCounts,
+  type ReplayDecision,
+} from './replay-decision.ts'
+import { encodeMark, noMark, type ReplayMark } from './replay-progress.ts'
+import { type DeadLetterTopics, deadLetterTopics, progressTopic, replayTransactionalId } from './topics.ts'
 
 export interface ReplayOptions {
   readonly kafka: KafkaClient
@@ -41,10 +41,7 @@ export interface ReplayOptions {
   readonly rate: number | null
   /** Says what would be done, and does nothing. */
   readonly isDryRun: boolean
-  /** Letters older than a week count as not replayed where nobody knows. */
-  readonly isNeverReplayed: boolean
-  /** Letters that seem to be repetitions are written back too. */
-  readonly isRepeatedWanted: boolean
+  readonly repeated: RepeatedLetters
   /** Asked between letters; what is begun is finished. */
   isStopped(): boolean
   /** Offsets of the dead-letter topic that are passed, of all. */
@@ -54,7 +51,7 @@ export interface ReplayOptions {
 export interface ReplayReport extends ReplayCounts {
   /** Offsets that retention has deleted although no replay had come so far. */
   readonly deleted: number
-  /** Whether all that was there at the start has been looked at. */
+  /** Whether all that was there at the start is done with, or can never be. */
   readonly isComplete: boolean
 }
 
@@ -72,15 +69,16 @@ const passing: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Throws TOPIC_MISSING, REPLAY_PROGRESS_LOST, PRODUCER_FENCED where another replay has begun meanwhile, and what the Kafka port
- * throws; all that was committed before stays so, and the next replay goes on behind it.
+ * Throws TOPIC_MISSING, TOPIC_MISMATCH, PRODUCER_FENCED where another replay has begun meanwhile, and what the Kafka port throws; all that was committed before stays so, and the next replay goes on behind it.
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const { kafka, clock, log, config } = options
   // 1.
-  const topics = await deadLetterTopics(kafka.admin, config)
-  if (topics.input === null)
+  const found = await deadLetterTopics(kafka.admin, config)
+  if (found.input === null)
     throw new CodedError('TOPIC_MISSING', { operation: 'dlq replay', topic: config.inputTopic })
+  // A broker that has just started may not know of a topic; that there is one must not be overlooked.
+  const topics = options.isDryRun ? found : { ...found, progress: await setUpProgress(kafka.admin, config) }
   const { name: topic, partitionCount } = topics.dlq
   const rangesNow = () => committedRanges({ kafka, topic }, partitionCount)
   if (options.isDryRun) return await new ReplayRun(options, topics, await rangesNow()).go(null)
@@ -128,7 +126,6 @@ class ReplayRun {
   readonly #options: ReplayOptions
   readonly #topics: DeadLetterTopics
   readonly #ranges: readonly LetterRange[]
-  readonly #group: GroupIdentity
   readonly #startedAt: number
   readonly #counts: ReplayCounts = noLetters()
   /** Batches that were committed. */
@@ -136,26 +133,29 @@ class ReplayRun {
   /** The transaction whose end was asked for and not heard of. */
   #inDoubt: ReplayBatch | null = null
   #deleted = 0
+  /** Partitions of the dead-letter topic in which a repetition waits for the user. */
+  readonly #held = new Set<number>()
+  /** Letters of its codes that this run has passed itself since it began, or began again; by partition. */
+  #passed: ReplayMark[] = []
 
   constructor(options: ReplayOptions, topics: DeadLetterTopics, ranges: readonly LetterRange[]) {
     this.#options = options
     this.#topics = topics
     this.#ranges = ranges
     this.#startedAt = options.clock.monotonic()
-    // No member of a group: the broker takes that for a commit by hand, and makes the group.
-    const groupId = replayGroup(options.config.appId, options.code)
-    this.#group = { groupId, generationId: -1, memberId: '', instanceId: null }
   }
 
   /** Steps 3 and 4. Without a producer nothing is written. */
   async go(producer: TransactionalProducer | null): Promise<ReplayReport> {
-    const { kafka, clock, config, code } = this.#options
+    const { kafka, clock, code } = this.#options
     const ends = this.#ranges.map(({ to }) => to)
     // 3.
-    const progress = await readProgress(kafka.admin, config.appId, this.#topics, ends)
+    const progress = await readProgress({ kafka, clock }, this.#topics, ends)
     const own = this.#ranges.map(({ partition }) => progress.mark(code, partition))
     this.#settle(own)
-    const ranges = await this.#rangesBehind(own)
+    const ranges = await this.#rangesBehind(own, progress)
+    this.#held.clear()
+    this.#passed = own.map(() => noMark)
     let batch = new ReplayBatch(this.#startMarks(own, ranges), this.#topics.input?.partitionCount ?? 1)
     // 4.
     const reading = letterChunks({ kafka, clock, topic: this.#topics.dlq.name }, ranges)
@@ -167,41 +167,37 @@ class ReplayRun {
         await this.#commit(producer, batch)
         batch = batch.next()
       }
-      batch.pass(partition, position)
+      if (!this.#held.has(partition)) batch.pass(partition, position)
       this.#tellProgress(batch)
     }
-    return await this.#finish(producer, batch, true)
+    return await this.#finish(producer, batch, this.#held.size === 0)
   }
 
   /** What became of the transaction that was in doubt. */
   #settle(own: readonly (ReplayMark | null)[]): void {
     const batch = this.#inDoubt
     this.#inDoubt = null
-    const isCommitted = batch?.marks.every(({ offset }, partition) => own[partition]?.offset === offset)
-    if (batch !== null && isCommitted === true) this.#add(batch)
+    if (batch === null) return
+    const isCommitted = [...batch.moved].every((at) => own[at]?.offset === batch.markOf(at).offset)
+    if (isCommitted) this.#add(batch)
   }
 
   /** From the marks on. What they speak of may be gone: retention does not ask. */
-  async #rangesBehind(own: readonly (ReplayMark | null)[]): Promise<LetterRange[]> {
+  async #rangesBehind(own: readonly (ReplayMark | null)[], progress: AllProgress): Promise<LetterRange[]> {
     const topic = this.#topics.dlq.name
     const starts = await committedRanges({ kafka: this.#options.kafka, topic }, this.#ranges.length)
     this.#deleted = 0
     return this.#ranges.map(({ partition, to }) => {
       const start = starts[partition]?.from ?? 0
-      const mark = own[partition]?.offset ?? null
-      if (mark !== null) this.#deleted += Math.max(0, start - mark)
-      return { partition, from: Math.max(start, mark ?? 0), to }
+      const mark = own[partition]?.offset ?? 0
+      const done = Math.max(mark, progress.mark(null, partition)?.offset ?? 0)
+      this.#deleted += Math.max(0, start - done)
+      return { partition, from: Math.max(start, mark), to }
     })
   }
 
   #startMarks(own: readonly (ReplayMark | null)[], ranges: readonly LetterRange[]): ReplayMark[] {
-    const { clock, isNeverReplayed } = this.#options
-    const unknown = { source: -1, time: -1, since: knownSince(clock.now()) }
-    return ranges.map(({ partition, from }) => ({
-      ...(own[partition] ?? unknown),
-      ...(isNeverReplayed && { since: 0 }),
-      offset: from,
-    }))
+    return ranges.map(({ partition, from }) => ({ ...(own[partition] ?? noMark), offset: from }))
   }
 
   #isEnough(batch: ReplayBatch): boolean {
@@ -215,24 +211,22 @@ class ReplayRun {
     progress: AllProgress,
     producer: TransactionalProducer | null,
   ): void {
-    const { clock, config, code, isNeverReplayed, isRepeatedWanted, isDryRun } = this.#options
-    const { partition, offset } = letter
-    const { inputTopic } = config
-    const rules = { inputTopic, code, now: clock.now(), isNeverReplayed, isRepeatedWanted }
+    const { clock, config, code, repeated } = this.#options
+    const { partition } = letter
     const mark = batch.markOf(partition)
-    const decision = decide(letter, progress.of(partition), rules, mark)
-    if (decision === 'unsure' && !isDryRun)
-      throw new CodedError('REPLAY_PROGRESS_LOST', {
-        operation: 'dlq replay',
-        topic: this.#topics.dlq.name,
-        partition,
-        offset,
-      })
+    const rules = { inputTopic: config.inputTopic, code, repeated }
+    const passed = this.#passed[partition] ?? noMark
+    // Who vouches for repetitions vouches for what was done before this run.
+    const decision = decide(letter, progress.of(partition), rules, repeated === 'write' ? passed : mark)
+    if (decision === 'repeated' && repeated === 'ask') this.#held.add(partition)
+    if (this.#held.has(partition)) {
+      batch.count(decision === 'replay' ? 'held' : decision)
+      return
+    }
     batch.count(decision)
+    if (decision !== 'other-code') this.#passed[partition] = markAfter(passed, letter, decision)
     if (decision === 'replay' && producer !== null) batch.append(letter, producer, clock.now())
-    // A letter of another input, or of another code, says nothing about how far ours has been passed.
-    const isOurs = decision !== 'other-code' && decision !== 'foreign'
-    batch.setMark(partition, isOurs ? markAfter(mark, letter) : { ...mark, offset: offset + 1 })
+    batch.setMark(partition, markAfter(mark, letter, decision))
   }
 
   async #finish(
@@ -240,16 +234,14 @@ class ReplayRun {
     batch: ReplayBatch,
     isComplete: boolean,
   ): Promise<ReplayReport> {
-    // Also where nothing was replayed: a commit is kept for a week only.
     await this.#commit(producer, batch)
     return { ...this.#counts, deleted: this.#deleted, isComplete }
   }
 
   async #commit(producer: TransactionalProducer | null, batch: ReplayBatch): Promise<void> {
-    if (producer !== null) {
-      await producer.send(batch.outgoing(this.#options.config.inputTopic))
-      const offsets = batch.marks.map((mark, partition) => commitOf(this.#topics, partition, mark))
-      await producer.sendOffsets(this.#group, offsets)
+    if (producer !== null && batch.moved.size > 0) {
+      const records = batch.outgoing(this.#options.config.inputTopic)
+      await producer.send([...records, this.#progressOf(batch, producer)])
       this.#inDoubt = batch
       await producer.commit()
       this.#inDoubt = null
@@ -258,6 +250,16 @@ class ReplayRun {
     this.#add(batch)
     this.#tellProgress(batch)
     await this.#slowDown()
+  }
+
+  #progressOf(batch: ReplayBatch, producer: TransactionalProducer): Outgoing {
+    const { clock, config, code } = this.#options
+    const records = producer.appender(batchBytes)
+    for (const partition of batch.moved) {
+      const { key, value } = encodeMark(code, partition, batch.markOf(partition), this.#topics)
+      records.append(key, value, clock.now())
+    }
+    return { partition: { topic: progressTopic(config), partition: 0 }, records }
   }
 
   #add(batch: ReplayBatch): void {

@@ -2,6 +2,7 @@ import { CodedError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KafkaClient } from '../../ports/kafka.ts'
 import type { Config } from '../config/index.ts'
+import { counted } from '../format.ts'
 import { readProgress } from './known-progress.ts'
 import { committedRanges, type Letter, letterChunks } from './letters.ts'
 import { type LetterStatus, statusOf } from './list.ts'
@@ -22,7 +23,8 @@ export async function findLetter(
   const ranges = await committedRanges({ kafka, topic }, partitionCount)
   const range = ranges[partition]
   const place = { topic, partition, offset }
-  if (range === undefined) throw missing(place, `The topic has ${partitionCount} partitions, from 0.`)
+  if (range === undefined)
+    throw missing(place, `The topic has ${counted(partitionCount, 'partition')}, from 0.`)
   const { from, to } = range
   if (offset < from || offset >= to)
     throw missing(
@@ -30,7 +32,7 @@ export async function findLetter(
       from === to ? 'The partition is empty.' : `It holds the offsets ${from} to ${to - 1}.`,
     )
   const ends = ranges.map((one) => one.to)
-  const progress = await readProgress(kafka.admin, config.appId, topics, ends)
+  const progress = await readProgress({ kafka, clock }, topics, ends)
   const wanted = [{ partition, from: offset, to: offset + 1 }]
   for await (const { letters } of letterChunks({ kafka, clock, topic }, wanted)) {
     const letter = letters.find((one) => one.offset === offset)

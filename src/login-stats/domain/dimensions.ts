@@ -60,6 +60,7 @@ export function parseDimensions(text: string): readonly Dimension[] {
   const dimensions = text.split(',').map(parseDimension)
   const names = new Set(dimensions.map(({ name }) => name))
   if (names.size < dimensions.length) throw invalid(`${text} names a dimension twice.`)
+  if (names.has(TOTAL_KEY)) throw invalid(`"${TOTAL_KEY}" is the row of all logins, not a dimension.`)
   if (dimensions.length > MAX_DIMENSIONS) throw invalid(`More than ${MAX_DIMENSIONS} dimensions.`)
   return dimensions
 }
@@ -92,6 +93,20 @@ export function tableKey(dimension: Dimension, values: readonly string[]): strin
   return `${dimension.name}:${values.map(encodeKeyPart).join('+')}`
 }
 
+/** Between which bounds the keys of a dimension lie, bytewise: `gte <= key < lt`. */
+export function keyRange(dimensionName: string): { gte: Buffer; lt: Buffer } {
+  // A semicolon follows the colon in ASCII.
+  return { gte: Buffer.from(`${dimensionName}:`), lt: Buffer.from(`${dimensionName};`) }
+}
+
+/** The dimensions that rows have been found of, without the total: those that are counted in their order, then those of before. */
+export function inCountedOrder(found: Iterable<string>, counted: readonly Dimension[]): string[] {
+  const names = new Set(found)
+  names.delete(TOTAL_KEY)
+  const known = counted.flatMap(({ name }) => (names.delete(name) ? [name] : []))
+  return [...known, ...names]
+}
+
 /** A key taken apart: its field names and their values; both empty for the total. */
 export function parseKey(key: string): { fields: string[]; values: string[] } {
   const colon = key.indexOf(':')
@@ -110,7 +125,13 @@ export function parseKey(key: string): { fields: string[]; values: string[] } {
  * the values of a combined dimension joined by `+` (who needs them apart takes them from the key).
  */
 export function dimensionOf(key: string): { dimension: string; value: string } {
+  const dimension = dimensionNameOf(key)
+  if (dimension === key) return { dimension, value: key }
+  return { dimension, value: decodeKeyPart(key.slice(dimension.length + 1)) }
+}
+
+/** The part of a key before the colon; keys without one, such as `total`, are their own dimension. */
+export function dimensionNameOf(key: string): string {
   const colon = key.indexOf(':')
-  if (colon < 0) return { dimension: key, value: key }
-  return { dimension: key.slice(0, colon), value: decodeKeyPart(key.slice(colon + 1)) }
+  return colon < 0 ? key : key.slice(0, colon)
 }

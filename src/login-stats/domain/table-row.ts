@@ -104,9 +104,14 @@ function isRow(row: unknown): row is TableRow {
   const { dimension, value, count, rolling, first_seen, last_seen, as_of } = row as Partial<TableRow>
   return (
     [dimension, value, first_seen, last_seen, as_of].every((text) => typeof text === 'string') &&
-    typeof count === 'number' &&
+    isCount(count) &&
     rolling !== null &&
     typeof rolling === 'object' &&
-    Object.values(rolling).every((sum) => typeof sum === 'number')
+    !Array.isArray(rolling) &&
+    Object.values(rolling).every(isCount)
   )
+}
+
+function isCount(number: unknown): boolean {
+  return Number.isSafeInteger(number) && Number(number) >= 0
 }

@@ -9,7 +9,10 @@ const noCode = 'none'
 const mostCodes = 100
 const furtherCodes = 'other'
 
-/** How many dead letters the topic holds, by code: those that retention has not deleted before they were read. */
+/**
+ * How many dead letters have been in the topic since this reader began to follow it, by code: those that retention had not deleted by then.
+ * What it deletes afterwards stays counted, so that readers who began at other times may count differently.
+ */
 export class DeadLetterCounts {
   readonly byCode = new Map<string, number>()
   readonly #follower: TopicFollower

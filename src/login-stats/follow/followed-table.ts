@@ -8,9 +8,11 @@ import type { KafkaClient } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { levelDatabaseOpener } from '../../system/level-database.ts'
 import { TOTAL_KEY } from '../domain/dimensions.ts'
+import { defaultLimits, type Limits } from '../limits.ts'
 import { LoginStatsTable } from '../table/index.ts'
 import { DeadLetterCounts } from './dead-letter-counts.ts'
 import { Rate } from './rate.ts'
+import { Scans } from './scans.ts'
 
 export interface FollowedTableOptions {
   readonly kafka: KafkaClient
@@ -20,6 +22,7 @@ export interface FollowedTableOptions {
   readonly dlqTopic: string | null
   /** For what does not fit into memory. */
   readonly cacheDirectory: string
+  readonly limits?: Limits
 }
 
 /** All that is followed, while it is. */
@@ -28,15 +31,17 @@ export interface Following {
   readonly deadLetters: DeadLetterCounts | null
   /** Of the total. */
   readonly rate: Rate
+  /** Whoever looks at all rows does so by these. */
+  readonly scans: Scans
 }
 
-const idleMs = 5 * 60_000
 const readyWithinMs = 5000
 const sampleMs = 1000
 const rateSpanMs = 10_000
 
 export class FollowedTable {
   readonly #options: FollowedTableOptions
+  readonly #limits: Limits
   #following: Following | null = null
   #stopSampling = (): void => undefined
   #holders = 0
@@ -46,6 +51,7 @@ export class FollowedTable {
 
   constructor(options: FollowedTableOptions) {
     this.#options = options
+    this.#limits = options.limits ?? defaultLimits
   }
 
   /** What is followed, begun if need be, once the table is complete. Throws TABLE_NOT_READ where that takes longer than 5 s. */
@@ -97,6 +103,7 @@ export class FollowedTable {
     const table = LoginStatsTable.follow({
       ...{ kafka, clock, log, topic: tableTopic, databases: levelDatabaseOpener },
       directory: cacheDirectory,
+      maxRowsInMemory: this.#limits.rowsInMemory,
     })
     // One for each client of the stream.
     table.setMaxListeners(0)
@@ -104,11 +111,11 @@ export class FollowedTable {
     table.on('restart', () => rate.reset())
     const deadLetters =
       dlqTopic === null ? null : new DeadLetterCounts({ kafka, clock, log, topic: dlqTopic })
-    const following = { table, deadLetters, rate }
+    const following = { table, deadLetters, rate, scans: new Scans(this.#limits) }
     const sample = async (): Promise<void> => {
       await this.#sample(following)
       if (this.#following !== following) return
-      const isIdle = this.#holders === 0 && clock.monotonic() - this.#usedAt >= idleMs
+      const isIdle = this.#holders === 0 && clock.monotonic() - this.#usedAt >= this.#limits.idleMs
       if (isIdle) this.#closing = this.#stop()
       else this.#stopSampling = clock.setTimer(sampleMs, sample)
     }
@@ -118,11 +125,13 @@ export class FollowedTable {
 
   /** Of an old table nobody knows how fast it grows. */
   async #sample({ table, rate }: Following): Promise<void> {
-    const { clock, log } = this.#options
+    const { log } = this.#options
     try {
+      // Of this moment the count is, not of now: while nothing newer can be read, it is no news that it does not grow.
+      const { currentAt } = table
       const isYoung = table.isComplete && (table.ageMs ?? Number.POSITIVE_INFINITY) < rateSpanMs / 2
       const total = isYoung ? await table.get(TOTAL_KEY) : null
-      if (total !== null) rate.note(clock.monotonic(), total.count)
+      if (total !== null && currentAt !== null) rate.note(currentAt, total.count)
       else if (!isYoung) rate.reset()
     } catch (cause) {
       // It is being made anew, or its disk fails: whoever asks for rows is told.

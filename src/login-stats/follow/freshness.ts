@@ -1,7 +1,7 @@
 import { CodedError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { TOTAL_KEY } from '../domain/dimensions.ts'
-import type { LoginStatsTable } from '../table/index.ts'
+import type { KeyedRow, LoginStatsTable } from '../table/index.ts'
 
 /** How much an answer can be relied on. */
 export interface Freshness {
@@ -10,22 +10,41 @@ export interface Freshness {
   readonly is_complete: boolean
 }
 
+/** What was read, and at what moment on the monotonic clock it was all that had been committed; null where nobody knows. */
+export interface Dated<T> {
+  readonly currentAt: number | null
+  readonly answer: T & Omit<Freshness, 'age_ms'>
+}
+
 /**
- * Runs `read` on a table, and says how old what it has read is: as of before it began, for reading may take a while. Throws TABLE_NOT_READ
- * where the table was complete when the reading began and has been started over meanwhile.
+ * Runs `read` on a table, with the row of the total, and says how old what it has read is: as of before it began, for reading may take a
+ * while. Throws TABLE_NOT_READ where the table is started over meanwhile.
  */
 export async function readFresh<T extends object>(
   table: LoginStatsTable,
   clock: Clock,
-  read: () => Promise<T>,
+  read: (total: KeyedRow | null) => Promise<T>,
 ): Promise<T & Freshness> {
-  const { currentAt, isComplete } = table
-  const restarts = table.restarts
+  return withAge(await readDated(table, read), clock)
+}
+
+/** The same for an answer that is kept: it grows older until it is given. */
+export async function readDated<T extends object>(
+  table: LoginStatsTable,
+  read: (total: KeyedRow | null) => Promise<T>,
+): Promise<Dated<T>> {
+  const { currentAt, isComplete, restarts } = table
   const total = await table.get(TOTAL_KEY)
-  const answer = await read()
+  const answer = await read(total)
+  // Each look at the rows sees one table; together they must be of the same.
   if (isComplete && table.restarts !== restarts) {
     throw new CodedError('TABLE_NOT_READ', { operation: 'read the table' })
   }
+  return { currentAt, answer: { as_of: total?.as_of ?? null, is_complete: isComplete, ...answer } }
+}
+
+/** An answer as it is given now. */
+export function withAge<T extends object>({ currentAt, answer }: Dated<T>, clock: Clock): T & Freshness {
   const ageMs = currentAt === null ? null : Math.max(0, Math.ceil(clock.monotonic() - currentAt))
-  return { as_of: total?.as_of ?? null, age_ms: ageMs, is_complete: isComplete, ...answer }
+  return { ...answer, age_ms: ageMs }
 }

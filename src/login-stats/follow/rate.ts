@@ -7,9 +7,10 @@ export class Rate {
     this.#spanMs = spanMs
   }
 
-  /** `at`: monotonic, ms. A count that falls begins anew. */
+  /** `at`: monotonic, ms; of a moment that was noted before nothing new is told. A count that falls begins anew. */
   note(at: number, count: number): void {
     const last = this.#samples.at(-1)
+    if (last !== undefined && at <= last.at) return
     if (last !== undefined && count < last.count) this.#samples = []
     this.#samples.push({ at, count })
     // One sample from before the span stays, so that the span is covered whole.

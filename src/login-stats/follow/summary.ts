@@ -1,10 +1,10 @@
 import type { Clock } from '../../ports/clock.ts'
-import { TOTAL_KEY } from '../domain/dimensions.ts'
+import { type Dimension, inCountedOrder } from '../domain/dimensions.ts'
 import type { DeadLetters, Summary } from '../http/api-schemas.ts'
 import type { LoginStatsTable } from '../table/index.ts'
 import type { DeadLetterCounts } from './dead-letter-counts.ts'
 import type { Following } from './followed-table.ts'
-import { readFresh } from './freshness.ts'
+import { type Dated, readDated, withAge } from './freshness.ts'
 
 export interface SummaryOptions {
   /** Rows of each dimension at either end. */
@@ -17,25 +17,31 @@ export interface SummaryOptions {
 const sharedMs = 500
 const mostKept = 20
 
+type Content = Omit<Summary, 'as_of' | 'age_ms' | 'is_complete'>
+
 interface Kept {
   readonly of: Following
-  readonly summary: Promise<Summary>
+  readonly summary: Promise<Dated<Content>>
   servesUntil: number
 }
 
 /** The table at a glance, made once for all who ask at about the same time: it looks at each row. */
 export class Summaries {
   readonly #clock: Clock
-  readonly #dimensions: readonly string[]
+  readonly #dimensions: readonly Dimension[]
   readonly #kept = new Map<string, Kept>()
 
   /** `dimensions`: in this order; others, which are not counted any more, come after them. */
-  constructor(clock: Clock, dimensions: readonly string[]) {
+  constructor(clock: Clock, dimensions: readonly Dimension[]) {
     this.#clock = clock
     this.#dimensions = dimensions
   }
 
   async of(following: Following, options: SummaryOptions): Promise<Summary> {
+    return withAge(await this.#shared(following, options), this.#clock)
+  }
+
+  async #shared(following: Following, options: SummaryOptions): Promise<Dated<Content>> {
     const name = `${options.limit} ${options.window ?? ''}`
     const kept = this.#kept.get(name)
     if (kept !== undefined && kept.of === following && this.#clock.monotonic() < kept.servesUntil) {
@@ -44,7 +50,7 @@ export class Summaries {
     if (this.#kept.size >= mostKept) this.#kept.clear()
     const made: Kept = {
       of: following,
-      summary: this.#make(following, options),
+      summary: following.scans.run(`summary ${name}`, () => this.#make(following, options)),
       servesUntil: Number.POSITIVE_INFINITY,
     }
     this.#kept.set(name, made)
@@ -57,25 +63,20 @@ export class Summaries {
     }
   }
 
-  async #make({ table, deadLetters, rate }: Following, options: SummaryOptions): Promise<Summary> {
-    return await readFresh(table, this.#clock, async () => {
-      const total = await table.get(TOTAL_KEY)
-      return {
-        total,
-        rate_per_second: rate.perSecond,
-        windows: Object.keys(total?.rolling ?? {}),
-        dimensions: await this.#ends(table, options),
-        dead_letters: deadLettersOf(deadLetters),
-      }
-    })
+  async #make({ table, deadLetters, rate }: Following, options: SummaryOptions): Promise<Dated<Content>> {
+    return await readDated(table, async (total) => ({
+      failure: table.failure === null ? null : { code: table.failure.code, message: table.failure.message },
+      total,
+      rate_per_second: rate.perSecond,
+      windows: Object.keys(total?.rolling ?? {}),
+      dimensions: await this.#ends(table, options),
+      dead_letters: deadLettersOf(deadLetters),
+    }))
   }
 
   async #ends(table: LoginStatsTable, { limit, window }: SummaryOptions): Promise<Summary['dimensions']> {
-    const found = [...table.keyCounts.keys()].filter((dimension) => dimension !== TOTAL_KEY)
-    const known = this.#dimensions.filter((dimension) => found.includes(dimension))
-    const others = found.filter((dimension) => !this.#dimensions.includes(dimension))
     const ends: Summary['dimensions'] = []
-    for (const dimension of [...known, ...others]) {
+    for (const dimension of inCountedOrder(table.keyCounts.keys(), this.#dimensions)) {
       ends.push({
         dimension,
         key_count: table.keyCounts.get(dimension) ?? 0,

@@ -5,7 +5,7 @@
  * nobody counts, escapes or other scripts; most have event times near the clock, slightly out of order, and a few come late.
  */
 import { invalidLogin } from './invalid-logins.ts'
-import { population, randomVersion, type User } from './population.ts'
+import { population, type SkewedChoice, type User, versionChoice } from './population.ts'
 import { Xoshiro128 } from './xoshiro128.ts'
 
 export interface LoginGeneratorOptions {
@@ -28,6 +28,8 @@ export interface LoginGeneratorOptions {
   readonly stepMs?: number
   /** Default 10,000. */
   readonly userCount?: number
+  /** How unlike the frequencies of locales, device types and versions are; 0: all alike. Default 1. */
+  readonly skew?: number
 }
 
 export interface GeneratedLogin {
@@ -55,9 +57,10 @@ const extras: readonly [string, ...string[]] = [
 
 /** An endless iterator. */
 export function* loginGenerator(options: LoginGeneratorOptions): Generator<GeneratedLogin, never> {
-  const { seed, invalidShare = 0, lateShare = 0.01, maxLatenessMs = 7_200_000 } = options
+  const { seed, invalidShare = 0, lateShare = 0.01, maxLatenessMs = 7_200_000, skew = 1 } = options
   const random = new Xoshiro128(seed)
-  const users = population(random, options.userCount ?? 10_000)
+  const users = population(random, options.userCount ?? 10_000, skew)
+  const versions = versionChoice(skew)
   const clock = options.clock ?? steadyClock(options.startTimeMs ?? SAMPLE_TIME_MS, options.stepMs ?? 1)
   for (;;) {
     const timestampMs = clock()
@@ -66,8 +69,8 @@ export function* loginGenerator(options: LoginGeneratorOptions): Generator<Gener
     if (user === undefined) throw new RangeError('userCount must be 1 or more')
     const eventTimeMs = timestampMs - latenessMs
     const login = random.chance(0.05)
-      ? oddLogin(random, user, eventTimeMs)
-      : plainLogin(random, user, eventTimeMs)
+      ? oddLogin(random, user, versions, eventTimeMs)
+      : plainLogin(random, user, versions, eventTimeMs)
     yield random.chance(invalidShare)
       ? { value: invalidLogin(random, login, Math.floor(eventTimeMs / 1_000)), valid: false, timestampMs }
       : { value: Buffer.from(login), valid: true, timestampMs }
@@ -83,9 +86,9 @@ function steadyClock(startMs: number, stepMs: number): () => number {
   }
 }
 
-function plainLogin(random: Xoshiro128, user: User, eventTimeMs: number): string {
+function plainLogin(random: Xoshiro128, user: User, versions: SkewedChoice, eventTimeMs: number): string {
   return (
-    `{"user_id":"${user.userId}","app_version":"${randomVersion(random)}","device_type":"${user.deviceType}",` +
+    `{"user_id":"${user.userId}","app_version":"${versions.next(random)}","device_type":"${user.deviceType}",` +
     `"ip":"${randomIp(random)}","locale":"${user.locale}","device_id":"${user.deviceId}",` +
     `"timestamp":"${Math.floor(eventTimeMs / 1_000)}"}`
   )
@@ -97,8 +100,8 @@ function randomIp(random: Xoshiro128): string {
 }
 
 /** A valid login that is unusual in one way. */
-function oddLogin(random: Xoshiro128, user: User, eventTimeMs: number): string {
-  const plain = plainLogin(random, user, eventTimeMs)
+function oddLogin(random: Xoshiro128, user: User, versions: SkewedChoice, eventTimeMs: number): string {
+  const plain = plainLogin(random, user, versions, eventTimeMs)
   const seconds = Math.floor(eventTimeMs / 1_000)
   switch (random.below(6)) {
     case 0:

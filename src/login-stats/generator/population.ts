@@ -1,6 +1,7 @@
 /**
- * The users whose logins are generated: each has an id, a device and a locale of its own. Locales (countries and states) follow
- * Zipf's law: the n-th is n times rarer than the first.
+ * The users whose logins are generated: each has an id, a device and a locale of its own. Locales (countries and states) and versions
+ * follow Zipf's law: the n-th is n times rarer than the first. A skew other than 1 is a power of that: with 0 all are alike, with 2 the n-th
+ * is n² times rarer.
  */
 import type { Xoshiro128 } from './xoshiro128.ts'
 
@@ -17,48 +18,52 @@ const locales =
   )
 const versions = '2.3.0 2.2.1 2.1.0 2.0.5 1.9.3 1.8.0'.split(' ')
 
-const deviceTypes: readonly [string, ...string[]] = [
-  'android',
-  'android',
-  'android',
-  'iOS',
-  'iOS',
-  'web',
-  'tablet',
-]
+const deviceTypes = ['android', 'iOS', 'web', 'tablet']
+const deviceWeights = [3, 2, 1, 1]
 
-/** An index below `count`, by Zipf's law with exponent 1. */
-export class ZipfIndex {
-  readonly #indexes: Uint16Array
+/** Values by chance, each as often as its weight to the power of the skew says. */
+export class SkewedChoice {
+  readonly #values: readonly string[]
+  /** Of each value and those before it. */
+  readonly #sums: Float64Array
 
-  constructor(count: number) {
-    const weights = Array.from({ length: count }, (_, index) => 1 / (index + 1))
-    const sum = weights.reduce((total, weight) => total + weight, 0)
-    const slots = weights.flatMap((weight, index) =>
-      new Array<number>(Math.ceil((weight / sum) * 4_096)).fill(index),
-    )
-    this.#indexes = Uint16Array.from(slots)
+  constructor(values: readonly string[], weights: readonly number[], skew: number) {
+    this.#values = values
+    this.#sums = new Float64Array(values.length)
+    let sum = 0
+    for (const index of values.keys()) {
+      sum += (weights[index] ?? 0) ** skew
+      this.#sums[index] = sum
+    }
   }
 
-  next(random: Xoshiro128): number {
-    return this.#indexes[random.below(this.#indexes.length)] ?? 0
+  next(random: Xoshiro128): string {
+    const at = random.next() * (this.#sums.at(-1) ?? 0)
+    return this.#values[this.#sums.findIndex((sum) => at < sum)] ?? ''
   }
 }
 
-const localeIndex = new ZipfIndex(locales.length)
-const versionIndex = new ZipfIndex(versions.length)
+function zipf(values: readonly string[], skew: number): SkewedChoice {
+  return new SkewedChoice(
+    values,
+    values.map((_, index) => 1 / (index + 1)),
+    skew,
+  )
+}
 
-export function randomVersion(random: Xoshiro128): string {
-  return versions[versionIndex.next(random)] ?? '2.3.0'
+export function versionChoice(skew: number): SkewedChoice {
+  return zipf(versions, skew)
 }
 
 /** `count` users, the same for the same state of `random`. */
-export function population(random: Xoshiro128, count: number): readonly User[] {
+export function population(random: Xoshiro128, count: number, skew: number): readonly User[] {
+  const locale = zipf(locales, skew)
+  const deviceType = new SkewedChoice(deviceTypes, deviceWeights, skew)
   return Array.from({ length: count }, () => ({
     userId: randomUuid(random),
-    deviceType: random.pick(deviceTypes),
+    deviceType: deviceType.next(random),
     deviceId: `${digits(random, 3)}-${digits(random, 2)}-${digits(random, 4)}`,
-    locale: locales[localeIndex.next(random)] ?? 'RU',
+    locale: locale.next(random),
   }))
 }
 

@@ -1,9 +1,11 @@
 import type { Following } from '../follow/followed-table.ts'
 import type { SummaryOptions } from '../follow/summary.ts'
 import type { Health, Insights, Summary, Tasks } from './api-schemas.ts'
+import type { CountedNames } from './known-names.ts'
 
 /** What the routes answer with. All of it throws a CodedError where it cannot be told now. */
 export interface Answers {
+  readonly counted: CountedNames
   /** The table, once it is complete. */
   complete(): Promise<Following>
   /** The table as it is. */

@@ -11,7 +11,9 @@ const wholeNumber = z.int().min(0)
 const freshness = {
   as_of: time
     .nullable()
-    .describe('Stream time: the highest event time of any row; null while the table is empty.'),
+    .describe(
+      'Stream time of the row `total`: the highest event time that it has counted. Each row has its own, which may be later; null while there is no total.',
+    ),
   age_ms: wholeNumber
     .nullable()
     .describe(
@@ -42,19 +44,31 @@ export const rowsSchema = z.object({
 export const oneRowSchema = z.object({ ...freshness, row: rowSchema })
 
 export const deadLettersSchema = z.object({
-  count: wholeNumber,
+  count: wholeNumber.describe(
+    'Those in the topic since this instance began to follow it. What retention deletes afterwards stays counted, so that instances may differ.',
+  ),
   by_code: z.record(z.string(), wholeNumber),
 })
 
 export const dimensionSummarySchema = z.object({
   dimension: z.string(),
   key_count: wholeNumber,
+  sum: z
+    .number()
+    .min(0)
+    .describe(
+      'Logins of all its rows, in the window if one was asked for: what each row has a share of. Rows are counted by several tasks, so it may differ from the total for a while.',
+    ),
   top: z.array(rowSchema).describe('Rows with the most logins, the most first.'),
   least: z.array(rowSchema).describe('Rows with the fewest logins, the fewest first.'),
 })
 
 export const summarySchema = z.object({
   ...freshness,
+  failure: z
+    .object({ code: z.string(), message: z.string() })
+    .nullable()
+    .describe('Why the server cannot read the table at present; null while all is well.'),
   total: rowSchema.nullable(),
   rate_per_second: z
     .number()
@@ -132,7 +146,9 @@ export const insightsSchema = z.object({
     z.string(),
     z.object({
       distinct: wholeNumber,
-      shares: z.array(shareSchema).describe('Of all logins, the largest first, at most twenty.'),
+      shares: z
+        .array(shareSchema)
+        .describe('Of the logins of all its values, the largest first, at most twenty.'),
       most_active: shareSchema.nullable(),
       least_active: shareSchema.nullable(),
     }),
@@ -142,7 +158,9 @@ export const insightsSchema = z.object({
 
 export const healthSchema = z.object({ status: z.enum(['ok', 'not ready']), reasons: z.array(z.string()) })
 
-export const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
+export const errorSchema = z.object({
+  error: z.object({ code: z.string().describe('Stable; docs/ERRORS.md has all.'), message: z.string() }),
+})
 
 export type Row = z.infer<typeof rowSchema>
 export type Rows = z.infer<typeof rowsSchema>

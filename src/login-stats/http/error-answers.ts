@@ -1,30 +1,24 @@
-import type { FastifyError, FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { CodedError, coded } from '../../errors.ts'
 import type { Log } from '../../ports/log.ts'
+import { errorBody, type RequestProblem, requestProblems } from './request-problems.ts'
 
 /** Seconds after which it is worth to ask again. */
 const retryAfter = '2'
 
 /** Every failure is answered as `{ error: { code, message } }`. What is no fault of who asks is logged. */
 export function setErrorAnswers(server: FastifyInstance, log: Log): void {
-  server.setNotFoundHandler((request, reply) => {
-    const isKnown = ['GET', 'HEAD'].includes(request.method)
-    return reply
-      .code(isKnown ? 404 : 405)
-      .send(
-        errorBody(
-          isKnown ? 'NOT_FOUND' : 'METHOD_NOT_ALLOWED',
-          'There is no such resource; this server is read only.',
-        ),
-      )
+  // Before any body is looked at.
+  server.addHook('onRequest', async ({ method }, reply) => {
+    if (method !== 'GET' && method !== 'HEAD') return refuseMethod(reply, ['GET', 'HEAD'])
   })
+  server.setNotFoundHandler((_, reply) => refuse(reply, 'NOT_FOUND', 'There is no such resource.'))
   server.setErrorHandler((error: FastifyError, request, reply) => {
-    if (error instanceof NotFound) return reply.code(404).send(errorBody('NOT_FOUND', error.message))
-    if (error instanceof BadRequest) return reply.code(400).send(errorBody('BAD_REQUEST', error.message))
-    if (error.validation !== undefined) return reply.code(400).send(errorBody('BAD_REQUEST', error.message))
-    if (!(error instanceof CodedError) && (error.statusCode ?? 500) < 500) {
-      return reply.code(error.statusCode ?? 400).send(errorBody('BAD_REQUEST', error.message))
-    }
+    const { message, validation, statusCode = 500 } = error
+    if (error instanceof NotFound) return refuse(reply, 'NOT_FOUND', message)
+    if (error instanceof BadRequest || validation !== undefined) return refuse(reply, 'BAD_REQUEST', message)
+    if (!(error instanceof CodedError) && statusCode < 500)
+      return reply.code(statusCode).send(errorBody('BAD_REQUEST', message))
     const failure = coded(error, `${request.method} ${request.routeOptions.url ?? ''}`)
     const passes = failure.behaviour === 'retry' || failure.behaviour === 'abort'
     log.warn({ error: failure, route: request.routeOptions.url }, 'A request could not be answered')
@@ -39,6 +33,16 @@ export class NotFound extends Error {}
 /** What was asked for cannot be. */
 export class BadRequest extends Error {}
 
-function errorBody(code: string, message: string): { error: { code: string; message: string } } {
-  return { error: { code, message } }
+/** Refuses a method where only others are allowed. */
+export function refuseMethod(reply: FastifyReply, allowed: readonly string[]): FastifyReply {
+  reply.header('allow', allowed.join(', '))
+  return refuse(
+    reply,
+    'METHOD_NOT_ALLOWED',
+    `This server is read only; here it takes ${allowed.join(' and ')}.`,
+  )
+}
+
+function refuse(reply: FastifyReply, code: RequestProblem, message: string): FastifyReply {
+  return reply.code(requestProblems[code].status).send(errorBody(code, message))
 }

@@ -7,10 +7,12 @@ import type { ServerResponse } from 'node:http'
 import { coded } from '../../errors.ts'
 import type { Log } from '../../ports/log.ts'
 import { systemClock } from '../../system/clock.ts'
+import { dimensionNameOf } from '../domain/dimensions.ts'
 import { readFresh } from '../follow/freshness.ts'
+import type { Limits } from '../limits.ts'
 import type { RowChange } from '../table/index.ts'
-import { dimensionOfKey } from '../table/rows.ts'
 import type { Answers } from './answers.ts'
+import { answerHeaders } from './plain-answers.ts'
 
 export const eventNames = ['rows', 'summary', 'tasks'] as const
 export type EventName = (typeof eventNames)[number]
@@ -24,8 +26,6 @@ export interface WantedEvents {
   readonly window?: string | undefined
 }
 
-/** More changed rows than this between two events are not worth sending one by one. */
-const mostChangedRows = 5000
 const rowsEveryMs = 250
 const summaryEveryMs = 1000
 /** Also while nothing changes, so that its age is known. */
@@ -41,6 +41,7 @@ export class EventSender {
   readonly #answers: Answers
   readonly #log: Log
   readonly #query: WantedEvents
+  readonly #mostChangedRows: number
   readonly #changed = new Map<string, RowChange>()
   readonly #cancels = new Set<() => void>()
   #mustReload = false
@@ -49,21 +50,23 @@ export class EventSender {
   #isEnded = false
   #blockedSince: number | null = null
 
-  constructor(out: ServerResponse, answers: Answers, log: Log, query: WantedEvents) {
+  constructor(out: ServerResponse, answers: Answers, log: Log, query: WantedEvents, { changedRows }: Limits) {
     this.#out = out
     this.#answers = answers
     this.#log = log
     this.#query = query
+    this.#mostChangedRows = changedRows
   }
 
   start(): void {
     this.#out.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
       'x-accel-buffering': 'no',
-      'x-content-type-options': 'nosniff',
+      ...answerHeaders,
     })
     this.#out.write(`retry: ${reconnectMs}\n\n`)
+    // What has changed before, or while the connection was lost, is not sent: changes are of no use without the rows that they change.
+    if (this.#wants('rows')) this.#send('reload', {})
     if (this.#wants('rows')) this.#every(rowsEveryMs, () => this.#sendRows())
     if (this.#wants('summary')) this.#every(summaryEveryMs, () => this.#sendSummary())
     if (this.#wants('tasks')) this.#every(tasksEveryMs, () => this.#sendTasks())
@@ -74,9 +77,9 @@ export class EventSender {
     this.#hasChanged = true
     const { dimension } = this.#query
     if (!this.#wants('rows') || this.#mustReload) return
-    if (dimension !== undefined && dimensionOfKey(change.key) !== dimension) return
+    if (dimension !== undefined && dimensionNameOf(change.key) !== dimension) return
     this.#changed.set(change.key, change)
-    if (this.#changed.size > mostChangedRows) this.reload()
+    if (this.#changed.size > this.#mostChangedRows) this.reload()
   }
 
   reload(): void {

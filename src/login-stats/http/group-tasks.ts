@@ -8,7 +8,7 @@
 import type { z } from 'zod'
 import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { KafkaAdmin, TopicPartition } from '../../ports/kafka.ts'
+import { type KafkaAdmin, partitionsOf, type TopicPartition } from '../../ports/kafka.ts'
 import { type MemberView, type TaskStatus, type Topology, viewMembers } from '../../streams/index.ts'
 import { type Instance, instanceReportSchema, type Restore, type Task, type Tasks } from './api-schemas.ts'
 
@@ -36,6 +36,7 @@ export class GroupTasks {
   readonly #options: GroupTasksOptions
   #last: { readonly at: number; readonly tasks: Tasks } | null = null
   #asking: Promise<CodedError | null> | null = null
+  #askingLags: Promise<ReadonlyMap<string, number>> | null = null
   /** As they were when the group was last stable: in a rebalance Kafka does not tell who has what, and most tasks run on. */
   #members: readonly MemberView[] = []
 
@@ -43,18 +44,24 @@ export class GroupTasks {
     this.#options = options
   }
 
-  /** At most a second old where Kafka answers at once; else the last answer that there was, and how old it is. */
+  /**
+   * At most a second old where Kafka answers at once; else the last answer that there was, and how old it is. Throws what keeps Kafka from
+   * answering, or KAFKA_UNREACHABLE where it takes long, if there was none yet.
+   */
   async tasks(): Promise<Tasks> {
     const { clock } = this.#options
     const last = this.#last
     if (last === null || clock.monotonic() - last.at > freshMs) {
       this.#asking ??= this.#askOnce()
       const asked = this.#asking
-      const answered = await (last === null ? asked : Promise.race([asked, clock.sleep(answerWithinMs)]))
+      const answered = await Promise.race([asked, clock.sleep(answerWithinMs)])
       if (last === null && answered instanceof CodedError) throw answered
     }
     const told = this.#last
-    if (told === null) throw new CodedError('NOT_STARTED', { operation: 'ask for the tasks' })
+    if (told === null) {
+      const detail = `Kafka has not answered within ${answerWithinMs} ms.`
+      throw new CodedError('KAFKA_UNREACHABLE', { operation: 'ask for the tasks', detail })
+    }
     const { at, tasks } = told
     return { ...tasks, age_ms: Math.max(0, Math.round(clock.monotonic() - at)) }
   }
@@ -69,6 +76,20 @@ export class GroupTasks {
       return coded(cause, 'ask for the tasks')
     } finally {
       this.#asking = null
+    }
+  }
+
+  /** By task, how many records of its input the group has not committed. Throws what keeps Kafka from telling. */
+  lags(): Promise<ReadonlyMap<string, number>> {
+    this.#askingLags ??= this.#askLags()
+    return this.#askingLags
+  }
+
+  async #askLags(): Promise<ReadonlyMap<string, number>> {
+    try {
+      return new Map((await this.#inputs()).map(({ task, lag }) => [task, lag]))
+    } finally {
+      this.#askingLags = null
     }
   }
 
@@ -109,8 +130,8 @@ export class GroupTasks {
     )
     const topics = await admin.topics(sources.map(({ topic }) => topic))
     const inputs = sources.flatMap(({ subtopology, topic }) =>
-      Array.from({ length: topics.get(topic)?.partitionCount ?? 0 }, (_, partition) => ({
-        ...{ task: `${subtopology}_${partition}`, topic, partition },
+      partitionsOf(topic, topics.get(topic)?.partitionCount ?? 0).map((partition) => ({
+        ...{ task: `${subtopology}_${partition.partition}`, ...partition },
       })),
     )
     const partitions: TopicPartition[] = inputs.map(({ topic, partition }) => ({ topic, partition }))
@@ -131,13 +152,12 @@ export class GroupTasks {
     const endpoints = new Map(members.map(({ processId, endpoint }) => [processId, endpoint]))
     const reports = await Promise.all(
       [...endpoints].map(async ([process, endpoint]) => {
-        if (process === instance) return this.report()
-        return process === null || endpoint === null ? null : await askInstance(endpoint, process)
+        const isAnother = process !== null && process !== instance
+        return isAnother && endpoint !== null ? await askInstance(endpoint, process) : null
       }),
     )
-    const own = this.report()
-    const known = [...reports, own.tasks.length === 0 ? null : own]
-    return new Map(known.flatMap((report) => (report === null ? [] : [[report.instance, report] as const])))
+    const known = [...reports.filter((report) => report !== null), this.report()]
+    return new Map(known.map((report) => [report.instance, report]))
   }
 }
 

@@ -5,6 +5,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { CodedError } from '../../errors.ts'
 import type { Log } from '../../ports/log.ts'
+import { answerNoRequest, answerPlainly } from './plain-answers.ts'
+import { errorBody, requestProblems } from './request-problems.ts'
 import { urlHost } from './url-host.ts'
 
 export interface HttpListenerOptions {
@@ -58,6 +60,7 @@ export class HttpListener {
       if (isLoopback && !isForThisMachine(request)) refuse(response)
       else this.#handler(request, response)
     })
+    this.#server.on('clientError', answerNoRequest)
     this.#server.maxConnections = mostConnections
     // Of answers that nobody takes; streams of events look after themselves.
     this.#server.setTimeout(idleSocketMs)
@@ -113,15 +116,14 @@ function answerWhileStarting(request: IncomingMessage, response: ServerResponse)
     return
   }
   const isLive = url === '/livez'
-  response.writeHead(isLive ? 200 : 503, { 'content-type': 'application/json', 'retry-after': '1' })
-  response.end(JSON.stringify(answerTo(url)))
+  answerPlainly(response, isLive ? 200 : 503, answerTo(url), isLive ? {} : { 'retry-after': '1' })
 }
 
 function answerTo(url: string | undefined): object {
   if (url === '/livez') return { status: 'ok', reasons: [] }
   if (url === '/readyz') return { status: 'not ready', reasons: ['It is starting.'] }
   const { message } = new CodedError('NOT_STARTED', { operation: 'answer over HTTP' })
-  return { error: { code: 'NOT_STARTED', message } }
+  return errorBody('NOT_STARTED', message)
 }
 
 /**
@@ -133,7 +135,6 @@ function isForThisMachine({ headers: { host = '' } }: IncomingMessage): boolean 
 }
 
 function refuse(response: ServerResponse): void {
-  response.writeHead(421, { 'content-type': 'application/json' })
   const message = 'This server answers on the loopback address alone, by the names of this machine.'
-  response.end(JSON.stringify({ error: { code: 'MISDIRECTED', message } }))
+  answerPlainly(response, requestProblems.MISDIRECTED.status, errorBody('MISDIRECTED', message))
 }

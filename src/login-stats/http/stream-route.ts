@@ -4,14 +4,16 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
 import type { Log } from '../../ports/log.ts'
+import type { Limits } from '../limits.ts'
 import type { ProcessMetrics } from '../metrics/process-metrics.ts'
 import type { RowChange } from '../table/index.ts'
 import type { Answers } from './answers.ts'
-import { errorSchema } from './api-schemas.ts'
+import { changedRowsSchema, errorSchema, summarySchema, tasksSchema } from './api-schemas.ts'
+import { refuseMethod } from './error-answers.ts'
 import { EventSender, eventNames } from './event-sender.ts'
+import { failures, passing } from './failures.ts'
+import { knownNames } from './known-names.ts'
 import { summaryQuery } from './table-routes.ts'
-
-const mostClients = 100
 
 const streamQuery = z.strictObject({
   events: z
@@ -24,62 +26,103 @@ const streamQuery = z.strictObject({
   ...summaryQuery,
 })
 
+const event = <Name extends string, Data extends z.ZodType>(name: Name, data: Data, when: string) =>
+  z.object({ event: z.literal(name), data }).describe(when)
+
+const eventsSchema = z.union([
+  event(
+    'reload',
+    z.object({}),
+    'Ask /api/table for all rows: first where rows are wanted, and where too much has changed.',
+  ),
+  event('rows', changedRowsSchema, 'Rows that have changed, each as it is now, at most four times a second.'),
+  event(
+    'summary',
+    summarySchema,
+    'As /api/summary: once a second while rows change, else every five seconds.',
+  ),
+  event('tasks', tasksSchema, 'As /api/tasks: every two seconds.'),
+])
+
+const eventsDescription = `Each event has a name and one line of data, which is JSON. To follow the table: on \`reload\` ask /api/table for the rows, \
+then apply \`rows\`. \`reload\` is the first event of each connection, also where EventSource has connected again by itself, so events need no ids: \
+what was missed is in the rows. Where rows are not wanted there is no \`reload\`, for each \`summary\` and \`tasks\` is whole. Comments keep the \
+connection awake.`
+
 export function addStreamRoute(
   server: FastifyInstance,
   answers: Answers,
-  { metrics, log }: { readonly metrics: ProcessMetrics; readonly log: Log },
+  { metrics, log, limits }: { readonly metrics: ProcessMetrics; readonly log: Log; readonly limits: Limits },
 ): void {
-  const clients = new Set<EventSender>()
+  /** How to end each client. */
+  const clients = new Set<() => void>()
   server.addHook('preClose', async () => {
-    for (const client of clients) client.end()
+    for (const end of clients) end()
   })
+  server.head('/api/stream', { schema: { hide: true } }, (_, reply) => refuseMethod(reply, ['GET']))
   server.withTypeProvider<ZodTypeProvider>().get(
     '/api/stream',
     {
+      // A connection would wait for events that have no place in its answer.
+      exposeHeadRoute: false,
       schema: {
         summary: 'Server-sent events: changed rows, the summary, the tasks.',
+        description: eventsDescription,
         querystring: streamQuery,
-        response: { 400: errorSchema, 503: errorSchema },
+        response: {
+          200: {
+            description: 'Events, for as long as the client listens.',
+            content: { 'text/event-stream': { schema: eventsSchema } },
+          },
+          400: errorSchema,
+          ...failures,
+          503: passing('TOO_MANY_CLIENTS: as many follow the events as this instance takes.'),
+        },
       },
     },
     async (request, reply) => {
-      if (clients.size >= mostClients) {
+      if (clients.size >= limits.streamClients) {
         throw new CodedError('TOO_MANY_CLIENTS', {
           operation: 'follow the events',
-          detail: `${mostClients} clients follow them already.`,
+          detail: `${limits.streamClients} clients follow them already.`,
         })
       }
-      const sender = new EventSender(reply.raw, answers, log, request.query)
       // Before anything is waited for: the client may go meanwhile, and others may come.
-      clients.add(sender)
-      metrics.streamClients.set(clients.size)
       const release = answers.hold()
-      let stopListening = (): void => undefined
+      let isEnded = false
+      let stop = (): void => undefined
       const end = (): void => {
-        stopListening()
-        sender.end()
+        if (isEnded) return
+        isEnded = true
+        stop()
         release()
-        clients.delete(sender)
+        clients.delete(end)
         metrics.streamClients.set(clients.size)
       }
+      clients.add(end)
+      metrics.streamClients.set(clients.size)
       reply.raw.once('close', end)
       try {
         const { table } = await answers.begin()
-        if (reply.raw.destroyed) return
+        const query = { ...request.query, ...(await knownNames(table, answers.counted, request.query)) }
+        if (reply.raw.destroyed) return reply.hijack()
+        if (isEnded) throw new CodedError('NOT_STARTED', { operation: 'follow the events' })
+        const sender = new EventSender(reply.raw, answers, log, query, limits)
         const changed = (change: RowChange) => sender.changed(change)
         const restarted = () => sender.reload()
         table.on('change', changed)
         table.on('restart', restarted)
-        stopListening = () => {
+        stop = () => {
           table.off('change', changed)
           table.off('restart', restarted)
+          sender.end()
         }
+        reply.hijack()
+        sender.start()
       } catch (error) {
         end()
         throw error
       }
-      reply.hijack()
-      sender.start()
     },
   )
 }

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Answers } from './answers.ts'
-import { errorSchema, tasksSchema } from './api-schemas.ts'
+import { tasksSchema } from './api-schemas.ts'
+import { failures, passing } from './failures.ts'
 
 export function addTaskRoutes(server: FastifyInstance, answers: Answers): void {
   const routes = server.withTypeProvider<ZodTypeProvider>()
@@ -11,7 +12,11 @@ export function addTaskRoutes(server: FastifyInstance, answers: Answers): void {
       schema: {
         summary:
           'Where each task is, how far it is behind, how far restores are, and where standby copies are.',
-        response: { 200: tasksSchema, 503: errorSchema },
+        response: {
+          200: tasksSchema,
+          ...failures,
+          503: passing('Others: why Kafka cannot be asked.'),
+        },
       },
     },
     () => answers.tasks(),

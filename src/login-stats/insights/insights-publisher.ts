@@ -4,14 +4,18 @@
  *   1. The instance that runs the task of the total's partition is the one.
  *   2. It has the transactional id `<APP_ID>-insights`: whoever takes it fences the instance before, so that one that is not the owner
  *      any more, and does not know it yet, can write nothing.
- *   3. Each summary is a transaction of its own; one that fails is left out, and the next interval begins anew.
+ *   3. It takes the id only where the group, asked just before, says that it has the task: a process that stood still for longer than its
+ *      session would fence the new owner otherwise.
+ *   4. What it tells is no older than its having the id: so nobody before it knew more.
+ *   5. Each summary is a transaction of its own; one that fails is left out, and the next interval begins anew. So does the interval after
+ *      a process stood still: what it knows is old.
  */
 import { partitionFor } from '../../bytes/murmur2.ts'
 import { coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KafkaClient, TransactionalProducer } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
-import type { TaskStatus } from '../../streams/index.ts'
+import { newTopic, type TaskStatus, type Topology, viewMembers } from '../../streams/index.ts'
 import { TOTAL_KEY } from '../domain/dimensions.ts'
 import type { Insights } from '../http/api-schemas.ts'
 
@@ -19,7 +23,10 @@ export interface InsightsPublisherOptions {
   readonly kafka: KafkaClient
   readonly clock: Clock
   readonly log: Log
-  readonly appId: string
+  /** Of this application. */
+  readonly topology: Topology
+  /** This instance. */
+  readonly instance: string
   readonly topic: string
   readonly outputTopic: string
   readonly replicationFactor: number
@@ -28,6 +35,8 @@ export interface InsightsPublisherOptions {
   status(): readonly TaskStatus[]
   /** Waits for the table. */
   insights(): Promise<Insights>
+  /** A moment on the monotonic clock: the table is as of then. Null where that is not known. */
+  tableCurrentAt(): Promise<number | null>
   /** Keeps the table followed until the returned function is called. */
   hold(): () => void
   published(): void
@@ -38,10 +47,17 @@ const countingSubtopology = 1
 const transactionTimeoutMs = 10_000
 /** Nobody has the task for long before the first look. */
 const firstLookMs = 1000
+/** Who comes so late, or waits so long for an answer, may have stood still. Shorter than any session. */
+const stallMs = 3000
+/** How long a summary is waited for that is young enough. */
+const freshWithinMs = 5000
+const lookAgainMs = 200
 
 export class InsightsPublisher {
   readonly #options: InsightsPublisherOptions
   #producer: TransactionalProducer | null = null
+  /** When it had the transactional id, on the monotonic clock. */
+  #takenAt = 0
   #release: (() => void) | null = null
   #totalsTask: string | null = null
   #isClosed = false
@@ -65,17 +81,21 @@ export class InsightsPublisher {
 
   #next(delayMs: number): void {
     if (this.#isClosed) return
-    this.#cancel = this.#options.clock.setTimer(delayMs, () => {
-      this.#round = this.#publish()
+    const { clock, intervalMs } = this.#options
+    const dueAt = clock.monotonic() + delayMs
+    this.#cancel = clock.setTimer(delayMs, () => {
+      if (clock.monotonic() - dueAt > stallMs) this.#next(intervalMs)
+      else this.#round = this.#publish()
     })
   }
 
   async #publish(): Promise<void> {
     const { clock, log, intervalMs } = this.#options
-    const startedAt = clock.monotonic()
+    let startedAt = clock.monotonic()
     let pauseMs = 0
     try {
-      if (await this.#isOwner()) await this.#publishOnce()
+      // The interval goes on from when the table was young enough to be told of.
+      if (await this.#isOwner()) startedAt += await this.#publishOnce()
       else this.#stepDown()
     } catch (cause) {
       const failure = coded(cause, 'publish insights')
@@ -100,31 +120,58 @@ export class InsightsPublisher {
     return status().some(({ task, state }) => task === this.#totalsTask && state === 'running')
   }
 
-  async #publishOnce(): Promise<void> {
+  /** Resolves with how long it has waited for the table, in ms. */
+  async #publishOnce(): Promise<number> {
     const { clock, log, topic, insights, hold, published } = this.#options
     this.#release ??= hold()
-    const summary = await insights()
     const producer = this.#producer ?? (await this.#takeId())
+    const waitedFrom = clock.monotonic()
+    if (producer === null || !(await this.#isYoung())) return 0
+    const waitedMs = clock.monotonic() - waitedFrom
+    const summary = await insights()
     const records = producer.appender()
     records.append(null, Buffer.from(JSON.stringify(summary)), clock.now())
     await producer.send([{ partition: { topic, partition: 0 }, records }])
     await producer.commit()
     published()
     log.info(inShort(summary), 'Insights')
+    return waitedMs
   }
 
-  /** Fences the instance that has published before. */
-  async #takeId(): Promise<TransactionalProducer> {
-    const { kafka, appId, topic, replicationFactor, minInsyncReplicas } = this.#options
-    const config = minInsyncReplicas === null ? {} : { 'min.insync.replicas': String(minInsyncReplicas) }
+  /** Fences the instance that has published before; null where the group does not say that this one is to. */
+  async #takeId(): Promise<TransactionalProducer | null> {
+    const { kafka, clock, topology, topic } = this.#options
     const topics = await kafka.admin.topics([topic])
-    if (!topics.has(topic)) {
-      await kafka.admin.createTopics([{ name: topic, partitionCount: 1, replicationFactor, config }])
-    }
-    const producer = kafka.producer({ transactionalId: `${appId}-insights`, transactionTimeoutMs })
+    if (!topics.has(topic)) await kafka.admin.createTopics([newTopic(topic, 1, this.#options)])
+    if (!(await this.#isConfirmed())) return null
+    const transactionalId = `${topology.applicationId}-insights`
+    const producer = kafka.producer({ transactionalId, transactionTimeoutMs })
     await producer.init()
+    this.#takenAt = clock.monotonic()
     this.#producer = producer
     return producer
+  }
+
+  /** Waits until the table is as of when it had the id, or later; false where that takes too long. */
+  async #isYoung(): Promise<boolean> {
+    const { clock, tableCurrentAt } = this.#options
+    const deadline = clock.monotonic() + freshWithinMs
+    for (;;) {
+      if (((await tableCurrentAt()) ?? Number.NEGATIVE_INFINITY) >= this.#takenAt) return true
+      if (this.#isClosed || clock.monotonic() >= deadline) return false
+      await clock.sleep(lookAgainMs)
+    }
+  }
+
+  /** Whether the group says, now, that this instance has the total's task. While it rebalances it says nothing. */
+  async #isConfirmed(): Promise<boolean> {
+    const { kafka, clock, topology, instance } = this.#options
+    const task = this.#totalsTask
+    const askedAt = clock.monotonic()
+    const description = await kafka.admin.describeGroup(topology.applicationId)
+    if (task === null || clock.monotonic() - askedAt > stallMs) return false
+    const members = description.state === 'Stable' ? viewMembers(topology, description) : []
+    return members.some((member) => member.processId === instance && member.activeTasks.includes(task))
   }
 
   #stepDown(): void {

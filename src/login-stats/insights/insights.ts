@@ -15,17 +15,13 @@ export async function insightsOf(
   clock: Clock,
   instance: string,
 ): Promise<Insights> {
-  const { is_complete: _, ...insights } = await readFresh(table, clock, async () => {
-    const total = await table.get(TOTAL_KEY)
-    const logins = total?.count ?? 0
-    const shareOf = ({ value, count }: KeyedRow) => ({
-      ...{ value, count },
-      share: logins === 0 ? 0 : count / logins,
-    })
+  const { is_complete: _, ...insights } = await readFresh(table, clock, async (total) => {
     const dimensions: Record<string, Insights['dimensions'][string]> = {}
     for (const [dimension, distinct] of table.keyCounts) {
       if (dimension === TOTAL_KEY) continue
-      const { top, least } = await table.ends(dimension, mostShares)
+      const { top, least, sum } = await table.ends(dimension, mostShares)
+      // Not of the total: another task counts it, and may be behind those that count the values, or before them.
+      const shareOf = ({ value, count }: KeyedRow) => ({ value, count, share: sum === 0 ? 0 : count / sum })
       const shares = top.map(shareOf)
       const [last] = least.map(shareOf)
       dimensions[dimension] = {
@@ -35,7 +31,7 @@ export async function insightsOf(
       }
     }
     return {
-      ...{ logins, rolling: { ...total?.rolling }, dimensions },
+      ...{ logins: total?.count ?? 0, rolling: { ...total?.rolling }, dimensions },
       rate_per_second: rate.perSecond,
       dead_letters: deadLettersOf(deadLetters),
     }

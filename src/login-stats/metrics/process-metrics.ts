@@ -1,11 +1,16 @@
 /** The metrics of the process, and those of its stream threads beside them, in the text format of Prometheus. */
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Log } from '../../ports/log.ts'
 import { systemClock } from '../../system/clock.ts'
 import type { Processor } from '../processor.ts'
+import { whyNotReady } from '../readiness.ts'
 import { ownedCountsOf, threadMetricsOf } from '../thread-questions.ts'
+import { countGauges } from './count-gauges.ts'
+import { withKnownLags } from './known-lags.ts'
+import { metricPrefix } from './metric-prefix.ts'
+import { TaskGauges } from './task-gauges.ts'
 import type { PlainMetrics } from './thread-metrics.ts'
 
-const prefix = 'login_stats_'
 const sharedMs = 1000
 const requestBuckets = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10]
 /** For dashboards of earlier systems; a dimension of this name must be counted. */
@@ -18,7 +23,9 @@ export interface ProcessMetricsOptions {
   /** What is counted by. */
   readonly dimensions: readonly string[]
   readonly processor: Processor
-  isReady(): boolean
+  readonly log: Log
+  /** By task, how many records of its input the group has not committed. */
+  lags(): Promise<ReadonlyMap<string, number>>
 }
 
 export class ProcessMetrics {
@@ -30,35 +37,48 @@ export class ProcessMetrics {
   /** Clients that follow the stream of events. */
   readonly streamClients: Gauge
   readonly insights: Counter
+  readonly #ready: Gauge
+  readonly #threadRestarts: Counter
+  readonly #tasks: TaskGauges
 
   constructor(options: ProcessMetricsOptions) {
     this.#options = options
     const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry })
     this.requests = new Histogram({
-      name: `${prefix}http_request_duration_seconds`,
+      name: `${metricPrefix}http_request_duration_seconds`,
       help: 'How long requests to the HTTP server took.',
       labelNames: ['method', 'route', 'status'],
       buckets: requestBuckets,
       registers,
     })
     this.streamClients = new Gauge({
-      name: `${prefix}stream_clients`,
+      name: `${metricPrefix}stream_clients`,
       help: 'Clients that follow the stream of events.',
       registers,
     })
     this.insights = new Counter({
-      name: `${prefix}insights_published_total`,
+      name: `${metricPrefix}insights_published_total`,
       help: 'Summary records written by this instance.',
       registers,
     })
     new Gauge({
-      name: `${prefix}build_info`,
+      name: `${metricPrefix}build_info`,
       help: 'Always 1; what runs stands in the labels.',
       labelNames: ['version', 'node'],
       registers,
     }).set({ version: options.version, node: options.nodeVersion }, 1)
-    this.#registerStatus()
+    this.#ready = new Gauge({
+      name: `${metricPrefix}ready`,
+      help: 'Whether every assigned task is running.',
+      registers,
+    })
+    this.#threadRestarts = new Counter({
+      name: `${metricPrefix}thread_restarts_total`,
+      help: 'Stream threads that were started again after a crash.',
+      registers,
+    })
+    this.#tasks = new TaskGauges(this.#registry)
   }
 
   get contentType(): string {
@@ -76,149 +96,30 @@ export class ProcessMetrics {
 
   async #collect(): Promise<string> {
     const { processor } = this.#options
-    const threads = await threadMetricsOf(processor)
-    const counts = await this.#countsOf(processor)
+    const [threads, counts] = await Promise.all([
+      threadMetricsOf(processor),
+      this.#countsOf(processor),
+      this.#lookAt(processor),
+    ])
     const all = (await this.#registry.getMetricsAsJSON()) as PlainMetrics
     // Some that prom-client brings would be left out where several processes are added up, such as the time of the start. Here is one.
     const own = all.map((metric) => ({ ...metric, aggregator: 'first' as const }))
     return await AggregatorRegistry.aggregate([own, ...threads, counts]).metrics()
   }
 
-  /** What the status of the tasks says, read when it is asked for. */
-  #registerStatus(): void {
-    const { processor, isReady } = this.#options
-    const status = () => processor.status()
-    this.#gauge('ready', 'Whether every assigned task is running.', [], (gauge) =>
-      gauge.set(Number(isReady())),
-    )
-    const restarts = new Counter({
-      name: `${prefix}thread_restarts_total`,
-      help: 'Stream threads that were started again after a crash.',
-      registers: [this.#registry],
-      collect: () => {
-        restarts.reset()
-        restarts.inc(processor.threadRestarts())
-      },
-    })
-    this.#gauge(
-      'task_state',
-      'Always 1; the state of the task stands in the label.',
-      ['task', 'state'],
-      (gauge) => {
-        for (const { task, state } of status()) gauge.set({ task, state }, 1)
-      },
-    )
-    this.#gauge(
-      'task_lag_records',
-      'Committed records of its input that the task has not processed yet.',
-      ['task'],
-      (gauge) => {
-        for (const { task, state, lag } of status())
-          if (state !== 'standby' && lag !== null) gauge.set({ task }, lag)
-      },
-    )
-    this.#gauge(
-      'task_lag_seconds',
-      'How old the last processed record is, while there are more; else 0.',
-      ['task'],
-      (gauge) => {
-        for (const { task, lagSeconds } of status()) if (lagSeconds !== null) gauge.set({ task }, lagSeconds)
-      },
-    )
-    this.#gauge(
-      'standby_lag_records',
-      'Changelog records that a standby copy is behind.',
-      ['task'],
-      (gauge) => {
-        for (const { task, state, lag } of status())
-          if (state === 'standby' && lag !== null) gauge.set({ task }, lag)
-      },
-    )
-    this.#gauge(
-      'restore_remaining_records',
-      'Changelog offsets that a restore under way has before it.',
-      ['task'],
-      (gauge) => {
-        for (const { task, restore } of status())
-          if (restore !== null) gauge.set({ task }, restore.end - restore.position)
-      },
-    )
-    this.#gauge(
-      'restore_remaining_seconds',
-      'How long a restore under way will take, at its pace so far.',
-      ['task'],
-      (gauge) => {
-        for (const { task, restore } of status()) {
-          if (restore !== null && restore.remainingSeconds !== null)
-            gauge.set({ task }, restore.remainingSeconds)
-        }
-      },
-    )
-    this.#gauge('store_entries', 'Committed entries of the store.', ['task'], (gauge) => {
-      for (const { task, storeEntries } of status())
-        if (storeEntries !== null) gauge.set({ task }, storeEntries)
-    })
-    this.#gauge('store_size_bytes', 'Size of the store on disk.', ['task'], async (gauge) => {
-      for (const { task, storeEntries } of status()) {
-        if (storeEntries !== null) gauge.set({ task }, await processor.storeSizeInBytes(task))
-      }
-    })
-    this.#gauge(
-      'overlay_size_bytes',
-      'What the task holds in memory until its next commit.',
-      ['task'],
-      (gauge) => {
-        for (const { task, state, uncommittedBytes } of status()) {
-          if (state !== 'standby') gauge.set({ task }, uncommittedBytes)
-        }
-      },
-    )
-  }
-
-  #gauge<Label extends string>(
-    name: string,
-    help: string,
-    labelNames: readonly Label[],
-    collect: (gauge: Gauge<Label>) => Promise<void> | void,
-  ): void {
-    const gauge = new Gauge({
-      name: `${prefix}${name}`,
-      help,
-      labelNames,
-      registers: [this.#registry],
-      collect: async () => {
-        gauge.reset()
-        await collect(gauge)
-      },
-    })
+  /** What the processor says of itself when it is asked. */
+  async #lookAt(processor: Processor): Promise<void> {
+    this.#ready.set(Number(whyNotReady(processor).length === 0))
+    this.#threadRestarts.reset()
+    this.#threadRestarts.inc(processor.threadRestarts())
+    const { log, lags } = this.#options
+    const tasks = await withKnownLags(processor.status(), { clock: systemClock, log, lags })
+    await this.#tasks.set(tasks, (task) => processor.storeSizeInBytes(task))
   }
 
   async #countsOf(processor: Processor): Promise<PlainMetrics> {
-    const { inputTopic, dimensions } = this.#options
-    const wanted = namedDimensions.filter((name) => dimensions.includes(name))
-    const counts = await ownedCountsOf(processor, wanted)
-    const registry = new Registry()
-    const registers = [registry]
-    const total = new Gauge({
-      ...{ name: 'total_count', help: 'Logins counted, by the owner of the total.', registers },
-      labelNames: ['record_type', 'topic'],
-    })
-    for (const name of wanted) {
-      const gauge = new Gauge({
-        ...{
-          name: `${name}_count`,
-          help: `Logins counted by ${name}, by the owners of the rows.`,
-          registers,
-        },
-        labelNames: [name, 'topic'],
-      })
-      for (const { dimension, value, count } of counts) {
-        if (dimension === name) gauge.set({ [name]: value, topic: inputTopic }, count)
-      }
-    }
-    for (const { dimension, count } of counts) {
-      if (dimension === 'total') total.set({ record_type: 'valid', topic: inputTopic }, count)
-    }
-    return (await registry.getMetricsAsJSON()) as PlainMetrics
+    const { inputTopic } = this.#options
+    const dimensions = namedDimensions.filter((name) => this.#options.dimensions.includes(name))
+    return await countGauges(await ownedCountsOf(processor, dimensions), { inputTopic, dimensions })
   }
 }

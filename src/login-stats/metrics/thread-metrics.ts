@@ -12,9 +12,10 @@ import {
 } from 'prom-client'
 import { type CodedError, type ErrorCode, errorTable } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { CommitFacts, EngineObserver, WipeReason } from '../../streams/index.ts'
+import type { CommitFacts, EngineObserver, TransactionOutcome, WipeReason } from '../../streams/index.ts'
 import { watchEventLoop } from '../../system/event-loop-lag.ts'
 import type { LoginMeter, TaskMeter } from './login-meter.ts'
+import { metricPrefix } from './metric-prefix.ts'
 
 export type PlainMetrics = MetricObjectWithValues<MetricValue<string>>[]
 
@@ -25,7 +26,6 @@ class Told {
   readonly late = new Map<string, number>()
 }
 
-const prefix = 'login_stats_'
 /** Of records that cannot be counted. */
 const recordCodes = Object.entries(errorTable).flatMap(([code, { behaviour }]) =>
   behaviour === 'skip' ? [code] : [],
@@ -38,6 +38,7 @@ const wipeReasons: readonly WipeReason[] = [
   'too-old',
   'write-failed',
 ]
+const outcomes: readonly TransactionOutcome[] = ['committed', 'aborted', 'unknown']
 const commitBuckets = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 const latencyBuckets = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600]
 const pauseBuckets = [0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]
@@ -60,12 +61,12 @@ export class ThreadMetrics implements LoginMeter {
   )
   readonly #commits = this.#histogram(
     'commit_duration_seconds',
-    'How long commits of tasks take.',
+    'How long the commit of a task takes; several may share a transaction.',
     commitBuckets,
   )
   readonly #transactions = this.#counter(
     'transactions_total',
-    'Commits of tasks, by outcome; a thread commits those of its tasks in one transaction.',
+    'Transactions, by outcome. With TRANSACTION_SCOPE=thread one commits what all tasks of a thread have.',
     ['outcome'],
   )
   readonly #errors = this.#counter('task_errors_total', 'Why tasks were taken over anew or given up.', [
@@ -83,8 +84,6 @@ export class ThreadMetrics implements LoginMeter {
     'Stores deleted because they could not be proved right.',
     ['reason'],
   )
-  /** Tasks that have run since they last failed. */
-  readonly #running = new Set<string>()
   readonly #stopWatching: () => void
 
   /** `windows`: names of the rolling ones. */
@@ -93,7 +92,7 @@ export class ThreadMetrics implements LoginMeter {
     this.#registry.setDefaultLabels({ thread: String(thread) })
     this.#logins.inc({ outcome: 'counted' }, 0)
     this.#logins.inc({ outcome: 'invalid' }, 0)
-    for (const outcome of ['committed', 'aborted']) this.#transactions.inc({ outcome }, 0)
+    for (const outcome of outcomes) this.#transactions.inc({ outcome }, 0)
     // A series that begins with its first value has not grown, as monitoring sees it.
     for (const code of recordCodes) this.#deadLetters.inc({ code }, 0)
     for (const window of windows) this.#late.inc({ window }, 0)
@@ -101,7 +100,7 @@ export class ThreadMetrics implements LoginMeter {
     const { read, stop } = watchEventLoop()
     this.#stopWatching = stop
     const gauge = new Gauge({
-      name: `${prefix}event_loop_lag_seconds`,
+      name: `${metricPrefix}event_loop_lag_seconds`,
       help: 'By how much the event loop of the thread was late since the last look, by quantile.',
       labelNames: ['quantile'],
       registers: [this.#registry],
@@ -120,19 +119,14 @@ export class ThreadMetrics implements LoginMeter {
       if (step === 1) this.#freeze(taskId)
     },
     committed: (taskId, facts) => this.#committed(taskId, facts),
+    transactionEnded: (outcome) => this.#transactions.inc({ outcome }),
     // What was told since the last commit is dropped with it.
     taskChanged: (taskId, state) => {
-      if (state === 'running') this.#running.add(taskId)
-      else this.#told.delete(taskId)
-      if (state === 'closed') this.#running.delete(taskId)
+      if (state !== 'running') this.#told.delete(taskId)
     },
     restored: (_, { restoredRecords }) => this.#restored.inc(restoredRecords),
     storeWiped: (_: string, reason: WipeReason) => this.#wipes.inc({ reason }),
-    aborted: (taskId: string, { code }: CodedError) => {
-      this.#errors.inc({ code })
-      // A take-over that fails again has no transaction to lose.
-      if (this.#running.delete(taskId)) this.#transactions.inc({ outcome: 'aborted' })
-    },
+    aborted: (_, { code }: CodedError) => this.#errors.inc({ code }),
     rebalanced: ({ durationMs }) => {
       this.#rebalances.inc()
       this.#pauses.observe(durationMs / 1000)
@@ -177,7 +171,6 @@ export class ThreadMetrics implements LoginMeter {
   }
 
   #committed(taskId: string, { durationMs, originAt }: CommitFacts): void {
-    this.#transactions.inc({ outcome: 'committed' })
     this.#commits.observe(durationMs / 1000)
     if (originAt !== null) this.#latency.observe(Math.max(0, this.#clock.now() - originAt) / 1000)
     const told = this.#told.get(taskId)
@@ -192,11 +185,11 @@ export class ThreadMetrics implements LoginMeter {
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Counter<Label> {
-    return new Counter({ name: `${prefix}${name}`, help, labelNames, registers: [this.#registry] })
+    return new Counter({ name: `${metricPrefix}${name}`, help, labelNames, registers: [this.#registry] })
   }
 
   #histogram(name: string, help: string, buckets: number[]): Histogram {
-    return new Histogram({ name: `${prefix}${name}`, help, buckets, registers: [this.#registry] })
+    return new Histogram({ name: `${metricPrefix}${name}`, help, buckets, registers: [this.#registry] })
   }
 }
 

@@ -29,13 +29,39 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
 })
 
 /**
- * @param {uPlot.Options} options
+ * A line over time with the area below it, from zero on.
+ * @param {Omit<uPlot.Options, 'series' | 'scales' | 'legend'>} options
+ * @param {number} width of the line
  * @param {HTMLElement} root
  */
-function open(options, root) {
-  const chart = new uPlot(options, [[0], [null]], root)
+function open(options, width, root) {
+  /** @type {[number, number]} */
+  let span = [0, 60]
+  const line = {
+    stroke: () => colour('--accent'),
+    fill: () => colour('--accent-wash'),
+    width,
+    points: { show: false },
+  }
+  const chart = new uPlot(
+    {
+      ...options,
+      legend: { show: false },
+      scales: { x: { time: true, range: () => span }, y: { range: fromZero } },
+      series: [{}, line],
+    },
+    [[0], [null]],
+    root,
+  )
   charts.add(chart)
-  return chart
+  return {
+    chart,
+    /** @param {Points} points @param {[number, number]} newSpan in seconds */
+    draw(points, newSpan) {
+      span = newSpan
+      chart.setData(points[0].length === 0 ? [[span[1]], [null]] : points)
+    },
+  }
 }
 
 /**
@@ -61,36 +87,20 @@ function isAtAnEnd(time, [from, to]) {
 /** A line without axes, beside a number. It says nothing to who cannot see it: the number does. */
 export function sparkline() {
   const root = element('div', { class: 'sparkline', 'aria-hidden': 'true' })
-  /** @type {[number, number]} */
-  let span = [0, 1]
-  const chart = open(
+  const { chart, draw } = open(
     {
       width: 72,
       height: 24,
       padding: [2, 0, 2, 0],
-      legend: { show: false },
       cursor: { show: false },
       axes: [{ show: false }, { show: false }],
-      scales: { x: { time: true, range: () => span }, y: { range: fromZero } },
-      series: [
-        {},
-        {
-          stroke: () => colour('--accent'),
-          fill: () => colour('--accent-wash'),
-          width: 1.25,
-          points: { show: false },
-        },
-      ],
     },
+    1.25,
     root,
   )
   return {
     root,
-    /** @param {Points} points @param {[number, number]} newSpan in seconds */
-    draw(points, newSpan) {
-      span = newSpan
-      chart.setData(points[0].length === 0 ? [[span[1]], [null]] : points)
-    },
+    draw,
     close() {
       charts.delete(chart)
       chart.destroy()
@@ -104,20 +114,17 @@ export function sparkline() {
  * @param {(point: { at: number, value: number } | null) => void} onPoint the point under the pointer, its time in seconds; null: none
  */
 export function rateChart(root, onPoint) {
-  /** @type {[number, number]} */
-  let span = [0, 60]
   const height = 200
   const axis = {
     stroke: () => colour('--muted'),
     ticks: { show: false },
     font: `12px ${getComputedStyle(root).fontFamily}`,
   }
-  const chart = open(
+  const { chart, draw } = open(
     {
       width: Math.max(200, root.clientWidth),
       height,
       padding: [8, 4, 0, 0],
-      legend: { show: false },
       cursor: {
         y: false,
         drag: { x: false, y: false, setScale: false },
@@ -129,8 +136,10 @@ export function rateChart(root, onPoint) {
           grid: { show: false },
           space: 96,
           size: 22,
-          values: (_, times) =>
-            times.map((time) => (isAtAnEnd(time, span) ? '' : format.clockTime(time * 1000))),
+          values: ({ scales: { x } }, times) =>
+            times.map((time) =>
+              isAtAnEnd(time, [x?.min ?? 0, x?.max ?? 0]) ? '' : format.clockTime(time * 1000),
+            ),
         },
         {
           ...axis,
@@ -138,16 +147,6 @@ export function rateChart(root, onPoint) {
           space: 44,
           size: 48,
           values: (_, rates) => rates.map(format.short),
-        },
-      ],
-      scales: { x: { time: true, range: () => span }, y: { range: fromZero } },
-      series: [
-        {},
-        {
-          stroke: () => colour('--accent'),
-          fill: () => colour('--accent-wash'),
-          width: 2,
-          points: { show: false },
         },
       ],
       hooks: {
@@ -161,14 +160,9 @@ export function rateChart(root, onPoint) {
         ],
       },
     },
+    2,
     root,
   )
   new ResizeObserver(() => chart.setSize({ width: Math.max(200, root.clientWidth), height })).observe(root)
-  return {
-    /** @param {Points} points @param {[number, number]} newSpan in seconds */
-    draw(points, newSpan) {
-      span = newSpan
-      chart.setData(points[0].length === 0 ? [[span[1]], [null]] : points)
-    },
-  }
+  return { draw }
 }

@@ -1,19 +1,8 @@
 // @ts-check
 /** How many records could not be read, by the code of the reason. */
-import {
-  byId,
-  cell,
-  childrenOf,
-  element,
-  foreignText,
-  headingCell,
-  setBar,
-  setText,
-  table,
-  tableBody,
-  tableRow,
-} from './elements.js'
+import { byId, setText } from './elements.js'
 import * as format from './format.js'
+import { barHeading, cell, listTable, tableRow } from './tables.js'
 
 /** @import { DeadLetters, Summary } from '../http/api-schemas.ts' */
 /** @import { View } from './elements.js' */
@@ -27,11 +16,13 @@ const columns = [
 
 export function deadLettersView() {
   const [total, none] = [byId('dead-letter-total'), byId('no-dead-letters')]
-  const { root } = table('Records that could not be read, by reason', columns)
-  const body = tableBody()
-  root.append(body)
-  byId('dead-letter-table').append(root)
-  const show = childrenOf(body, (/** @type {CodeItem} */ { code }) => code, codeRow)
+  const { root, show } = listTable(
+    'dead-letter-table',
+    'Records that could not be read, by reason',
+    columns,
+    (/** @type {CodeItem} */ { code }) => code,
+    codeRow,
+  )
   return {
     /** @param {Summary | null} summary */
     update(summary) {
@@ -46,7 +37,10 @@ export function deadLettersView() {
           ? 'There is no dead-letter topic, or it has not been read yet.'
           : 'None: every record could be read.',
       )
-      setText(total, deadLetters === null ? '' : format.count(deadLetters.count))
+      setText(
+        total,
+        deadLetters === null || deadLetters.count === 0 ? '' : format.counted(deadLetters.count, 'record'),
+      )
     },
   }
 }
@@ -60,14 +54,12 @@ function byCount({ by_code }) {
 
 /** @returns {View<CodeItem>} */
 function codeRow() {
-  const name = foreignText()
-  const bar = element('span', { class: 'bar', 'aria-hidden': 'true' })
+  const heading = barHeading()
   const records = cell('number')
   return {
-    root: tableRow(headingCell('value', bar, element('span', { class: 'clamped' }, name)), records),
+    root: tableRow(heading.root, records),
     update({ code, count, most }) {
-      setText(name, format.readable(code))
-      setBar(bar, most === 0 ? 0 : count / most)
+      heading.update(format.readable(code), most === 0 ? 0 : count / most)
       setText(records, format.count(count))
     },
   }

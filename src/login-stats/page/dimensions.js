@@ -1,27 +1,15 @@
 // @ts-check
 /** A card for each dimension: its rows as a ranking, each with a bar, its number, its share and its rate of the last minutes. */
 import { sparkline } from './charts.js'
-import {
-  cell,
-  childrenOf,
-  element,
-  foreignText,
-  headingCell,
-  setBar,
-  setText,
-  table,
-  tableBody,
-  tableRow,
-} from './elements.js'
+import { childrenOf, element, setText } from './elements.js'
 import * as format from './format.js'
-import { chartSpan } from './history.js'
 import { loginsOf, ranking } from './ranking.js'
+import { barHeading, cell, table, tableBody, tableRow } from './tables.js'
 
 /** @import { Row } from '../http/api-schemas.ts' */
 /** @import { View } from './elements.js' */
 /** @import { CountHistory } from './history.js' */
-
-/** @typedef {{ key_count: number, top: readonly Row[], least: readonly Row[] }} DimensionRows */
+/** @import { DimensionRows } from './ranking.js' */
 
 /**
  * @typedef {object} Dimension
@@ -29,7 +17,7 @@ import { loginsOf, ranking } from './ranking.js'
  * @property {DimensionRows} rows
  * @property {string | null} window null: all time
  * @property {boolean} isOfWindow whether `rows` are those with the most and fewest logins of that window
- * @property {number | null} all the logins of the window, of which each row has a share
+ * @property {number | null} all the logins of all rows of the dimension, of which each has a share; null where that is not known
  * @property {number} now
  */
 
@@ -45,11 +33,18 @@ import { loginsOf, ranking } from './ranking.js'
 /** How far back the sparklines go. */
 export const sparklineSpanMs = 120_000
 
+/** So many rows are about as high as two short rankings. */
+const longRanking = 8
+
 const columns = [
   { label: 'Value', class: 'value' },
   { label: 'Logins', class: 'number' },
   { label: 'Share', class: 'number share' },
-  { label: 'Last 2 min', class: 'trend' },
+  {
+    label: 'Rate, 2 min',
+    class: 'trend',
+    title: 'Logins per second over the last two minutes, each row in its own scale',
+  },
 ]
 
 /**
@@ -73,12 +68,11 @@ function card(dimension, history) {
   const title = format.dimensionTitle(dimension)
   const size = element('p', { class: 'aside' })
   const heading = element('header', { class: 'card-heading' }, element('h2', {}, title), size)
-  const { root: rows, caption } = table('', columns)
   const [top, hidden, least] = [tableBody(), tableBody(), tableBody()]
+  const { root: rows, caption } = table('', columns, top, hidden, least)
   const hiddenText = cell('hidden-rows')
   hiddenText.setAttribute('colspan', String(columns.length))
   hidden.append(tableRow(hiddenText))
-  rows.append(top, hidden, least)
   const rowList = (/** @type {HTMLElement} */ body) =>
     childrenOf(
       body,
@@ -87,8 +81,9 @@ function card(dimension, history) {
     )
   const [showTop, showLeast] = [rowList(top), rowList(least)]
 
+  const root = element('section', { class: 'card dimension', 'aria-label': title }, heading, rows)
   return {
-    root: element('section', { class: 'card dimension', 'aria-label': title }, heading, rows),
+    root,
     update({ rows: known, window, isOfWindow, all, now }) {
       const ranked = ranking(known, window)
       const first = ranked.top[0]
@@ -97,6 +92,7 @@ function card(dimension, history) {
       showTop(ranked.top.map(item))
       showLeast(ranked.least.map(item))
       hidden.hidden = ranked.hiddenCount === 0
+      root.toggleAttribute('data-long', ranked.top.length + ranked.least.length >= longRanking)
       setText(hiddenText, `${format.count(ranked.hiddenCount)} more, then the least active`)
       const values = format.counted(known.key_count, 'value')
       setText(size, isOfWindow ? values : `${values}, those of all time`)
@@ -114,25 +110,20 @@ function card(dimension, history) {
  * @returns {View<RowItem>}
  */
 function rowView(history) {
-  const name = foreignText()
-  const bar = element('span', { class: 'bar', 'aria-hidden': 'true' })
+  const heading = barHeading()
   const logins = cell('number')
   const share = cell('number share')
   const chart = sparkline()
   const pace = element('span', { class: 'unseen' })
-  const heading = headingCell('value', bar, element('span', { class: 'clamped' }, name))
   return {
-    root: tableRow(heading, logins, share, cell('trend', chart.root, pace)),
+    root: tableRow(heading.root, logins, share, cell('trend', chart.root, pace)),
     update({ row, window, most, all, now }) {
-      const value = format.rowValue(row)
       const count = loginsOf(row, window)
-      setText(name, value)
-      if (heading.title !== value) heading.title = value
-      setBar(bar, most === 0 ? 0 : count / most)
+      heading.update(format.rowValue(row), most === 0 ? 0 : count / most)
       setText(logins, format.count(count))
       setText(share, format.share(count, all))
       const points = history.points(row.key)
-      chart.draw(points, chartSpan(points[0][0], now, sparklineSpanMs))
+      chart.draw(points, [(now - sparklineSpanMs) / 1000, now / 1000])
       setText(pace, `${format.rate(points[1].at(-1))} per second`)
     },
     close: chart.close,

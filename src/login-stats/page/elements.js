@@ -80,51 +80,7 @@ export function childrenOf(parent, keyOf, make) {
   }
 }
 
-/**
- * A table whose roles are told: where a style makes blocks of its rows, browsers forget that it is one.
- * @param {string} caption for who cannot see the heading above it
- * @param {readonly { label: string, class: string }[]} columns
- */
-export function table(caption, columns) {
-  const headings = columns.map(({ label, class: name }) =>
-    element('th', { scope: 'col', role: 'columnheader', class: name }, label),
-  )
-  const head = element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ...headings))
-  const captionElement = element('caption', { class: 'unseen' }, caption)
-  return { root: element('table', { role: 'table' }, captionElement, head), caption: captionElement }
-}
-
-/** @param {Readonly<Record<string, string>>} [attributes] */
-export function tableBody(attributes = {}) {
-  return element('tbody', { role: 'rowgroup', ...attributes })
-}
-
-/** @param {...Node} cells */
-export function tableRow(...cells) {
-  return element('tr', { role: 'row' }, ...cells)
-}
-
-/** @param {string} name @param {...(Node | string)} children */
-export function cell(name, ...children) {
-  return element('td', { role: 'cell', class: name }, ...children)
-}
-
-/** @param {string} name @param {...(Node | string)} children */
-export function headingCell(name, ...children) {
-  return element('th', { role: 'rowheader', scope: 'row', class: name }, ...children)
-}
-
 /** Text from outside, kept apart from the direction of what surrounds it. */
 export function foreignText() {
   return element('bdi')
-}
-
-/**
- * A bar of at most its parent's width.
- * @param {HTMLElement} bar
- * @param {number} part from 0 to 1
- */
-export function setBar(bar, part) {
-  const width = `${(100 * Math.min(1, Math.max(0, part))).toFixed(2)}%`
-  if (bar.style.width !== width) bar.style.width = width
 }

@@ -8,6 +8,7 @@ const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const oneDecimal = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 })
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
 const dayAndTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
+const dayOfYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
 const timeOfDay = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
 
 export const nothing = '–'
@@ -77,11 +78,15 @@ export function counted(number, one, many = `${one}s`) {
 
 /**
  * @param {string | number} time ISO 8601, or milliseconds since the Unix epoch
- * @returns {string} day and time where the reader is
+ * @param {number} now
+ * @returns {string} day and time where the reader is; the year only where it is not this one, the day only where it is not today
  */
-export function moment(time) {
-  const date = new Date(time)
-  return Number.isNaN(date.getTime()) ? nothing : dayAndTime.format(date)
+export function moment(time, now) {
+  const [date, today] = [new Date(time), new Date(now)]
+  if (Number.isNaN(date.getTime())) return nothing
+  if (date.toDateString() === today.toDateString()) return timeOfDay.format(date)
+  if (date.getFullYear() !== today.getFullYear()) return dayAndTime.format(date)
+  return `${dayOfYear.format(date)}, ${timeOfDay.format(date)}`
 }
 
 /** @param {number} ms since the Unix epoch */
@@ -101,11 +106,14 @@ export function dimensionTitle(dimension) {
 }
 
 /**
- * The value of a row. That of a combined dimension stands there as in the key, its parts encoded.
- * @param {{ dimension: string, value: string }} row
+ * The value of a row. The values of a combined dimension are taken from the key, where a plus in one of them is told from one between them.
+ * @param {{ key: string, dimension: string, value: string }} row
  */
-export function rowValue({ dimension, value }) {
-  return dimension.includes('+') ? parts(value).map(readable).join(' + ') : readable(value)
+export function rowValue({ key, dimension, value }) {
+  if (!dimension.includes('+')) return readable(value)
+  return parts(key.slice(dimension.length + 1))
+    .map(readable)
+    .join(' + ')
 }
 
 /** @param {string} joined @returns {string[]} */

@@ -5,6 +5,7 @@
  *     connecting   nothing has been received yet
  *     reading      the server has not read the table to its end yet: the counts are still too low
  *     live         connected, and all that was committed a moment ago is in the numbers
+ *     hindered     nor can it at present
  *     stale        connected, but the numbers grow old
  *     lost         not connected: the numbers are those of the last answer
  */
@@ -12,13 +13,14 @@
 /** Older numbers are called stale. The server sends a summary at least every five seconds. */
 export const staleAfterMs = 10_000
 
-/** @typedef {'connecting' | 'reading' | 'live' | 'stale' | 'lost'} Reliability */
+/** @typedef {'connecting' | 'reading' | 'hindered' | 'live' | 'stale' | 'lost'} Reliability */
 
 /**
  * @typedef {object} LastAnswer
  * @property {number} receivedAt as `now`
  * @property {number | null} ageMs how old it was then
  * @property {boolean} isComplete
+ * @property {string | null} failure why the server cannot read the table
  */
 
 /**
@@ -42,13 +44,15 @@ function reliability(isConnected, answer, ageMs) {
   if (isConnected === false) return 'lost'
   if (isConnected === null || answer === null) return 'connecting'
   if (ageMs !== null && ageMs >= staleAfterMs) return 'stale'
-  return answer.isComplete && ageMs !== null ? 'live' : 'reading'
+  if (answer.isComplete && ageMs !== null) return 'live'
+  return answer.failure === null ? 'reading' : 'hindered'
 }
 
 /** @type {Readonly<Record<Reliability, string>>} */
 export const reliabilityWords = {
   connecting: 'Connecting',
   reading: 'Reading the table',
+  hindered: 'Table not readable',
   live: 'Live',
   stale: 'Stale',
   lost: 'Connection lost',

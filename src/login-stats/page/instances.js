@@ -1,19 +1,8 @@
 // @ts-check
 /** The instances of the group, and how many tasks each has. */
-import {
-  byId,
-  cell,
-  childrenOf,
-  element,
-  foreignText,
-  headingCell,
-  setAttribute,
-  setText,
-  table,
-  tableBody,
-  tableRow,
-} from './elements.js'
+import { byId, element, foreignText, setAttribute, setText } from './elements.js'
 import * as format from './format.js'
+import { cell, headingCell, listTable, tableRow } from './tables.js'
 
 /** @import { Instance, Tasks } from '../http/api-schemas.ts' */
 /** @import { View } from './elements.js' */
@@ -26,17 +15,19 @@ const columns = [
 
 export function instancesView() {
   const count = byId('instance-count')
-  const { root } = table('Instances and how many tasks each has', columns)
-  const body = tableBody()
-  root.append(body)
-  byId('instance-table').append(root)
-  const show = childrenOf(body, (/** @type {Instance} */ { instance }) => instance, instanceRow)
+  const { root, show } = listTable(
+    'instance-table',
+    'Instances and how many tasks each has',
+    columns,
+    (/** @type {Instance} */ { instance }) => instance,
+    instanceRow,
+  )
   return {
     /** @param {Tasks | null} tasks */
     update(tasks) {
       const instances = tasks?.instances ?? []
       root.hidden = instances.length === 0
-      setText(count, tasks === null ? '' : format.count(instances.length))
+      setText(count, tasks === null ? '' : `${format.count(instances.length)} in the group`)
       show([...instances].sort((a, b) => a.instance.localeCompare(b.instance, 'en', { numeric: true })))
     },
   }
@@ -48,16 +39,16 @@ function instanceRow() {
   const note = element('span', { class: 'state-word' })
   const place = element('a', { rel: 'noreferrer' })
   const [tasks, standbys] = [cell('number'), cell('number')]
-  const where = element('div', { class: 'aside' }, host, ' ', place)
+  const where = element('div', { class: 'aside' }, host, ' ', place, ' ', note)
   return {
-    root: tableRow(headingCell('name', element('div', {}, name, ' ', note), where), tasks, standbys),
+    root: tableRow(headingCell('name', element('div', {}, name), where), tasks, standbys),
     update({ instance, host: seenAt, endpoint, is_reachable, is_this, tasks: active, standby_tasks }) {
       setText(name, format.readable(instance))
-      // The broker puts a slash before an address.
-      setText(host, format.readable(seenAt.replace(/^\//, '')))
-      setAttribute(note, 'data-state', is_reachable ? 'running' : 'unknown')
+      setAttribute(note, 'data-state', is_reachable ? 'this' : 'unknown')
       setText(note, is_this ? 'this one' : is_reachable ? '' : 'does not answer')
       const url = webAddress(endpoint)
+      // Where its server is on the host that the broker sees, that is said once.
+      setText(host, url?.hostname === seenAt ? '' : format.readable(seenAt))
       place.hidden = url === null
       if (url !== null) {
         setAttribute(place, 'href', url.href)

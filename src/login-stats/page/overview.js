@@ -23,9 +23,10 @@ export function overview(rates) {
     setText(
       readout,
       pointed === null
-        ? ''
+        ? 'Mean of 10 s'
         : `${format.rate(pointed.value)} per second at ${format.clockTime(pointed.at * 1000)}`,
     )
+  showReadout()
   const chart = rateChart(chartRoot, (point) => {
     pointed = point
     showReadout()
@@ -50,7 +51,7 @@ export function overview(rates) {
       setText(label, window === null ? 'Logins, all time' : `Logins, last ${window}`)
       setText(total, format.count(summary === null ? null : totalOf(summary, window)))
       setText(rate, format.rate(summary?.rate_per_second))
-      setText(newest, row === null ? format.nothing : format.moment(row.last_seen))
+      setText(newest, row === null ? format.nothing : format.moment(row.last_seen, now))
       setText(deadLetters, format.count(summary?.dead_letters?.count))
       setText(lag, tasks === null ? format.nothing : lagInWords(tasks))
       showRates(now)
@@ -63,13 +64,20 @@ export function overview(rates) {
  * @param {Summary} summary
  * @param {string | null} window
  */
-export function totalOf({ total, is_complete }, window) {
+function totalOf({ total, is_complete }, window) {
   if (total !== null) return loginsOf(total, window)
   return is_complete ? 0 : null
 }
 
-/** @param {Tasks} tasks */
-export function lagInWords({ tasks }) {
+/** The tasks that read the input; the others count what these have made of it. */
+const inputTasks = /^0_/
+
+/**
+ * How many records of the input have not been read yet. The partial counts between the tasks are no logins: they are not added.
+ * @param {Tasks} all
+ */
+export function lagInWords({ tasks: all }) {
+  const tasks = all.filter(({ task }) => inputTasks.test(task))
   const known = tasks.flatMap(({ lag_records }) => (lag_records === null ? [] : [lag_records]))
   if (known.length === 0) return format.nothing
   const sum = known.reduce((all, lag) => all + lag, 0)

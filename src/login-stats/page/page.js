@@ -11,8 +11,8 @@ import { dimensionCards, sparklineSpanMs } from './dimensions.js'
 import { byId } from './elements.js'
 import { CountHistory, Course } from './history.js'
 import { instancesView } from './instances.js'
-import { overview, rateSpanMs, totalOf } from './overview.js'
-import { hasAllRows } from './ranking.js'
+import { overview, rateSpanMs } from './overview.js'
+import { hasAllRows, loginsOfAll } from './ranking.js'
 import { statusView } from './status.js'
 import { followStream } from './stream.js'
 import { tasksView } from './tasks.js'
@@ -36,6 +36,8 @@ let tasksToldAt = 0
 let answer = null
 /** @type {boolean | null} */
 let isConnected = null
+/** @type {string | null} why the server does not take the connection, where it says so */
+let refusal = null
 /** @type {string | null} the rolling window that is shown; null: all time */
 let chosenWindow = null
 let isDrawing = false
@@ -62,13 +64,19 @@ followStream('api/stream?events=summary,tasks&limit=10', {
   onSummary(received) {
     const now = Date.now()
     summary = received
-    answer = { receivedAt: now, ageMs: received.age_ms, isComplete: received.is_complete }
+    answer = {
+      receivedAt: now,
+      ageMs: received.age_ms,
+      isComplete: received.is_complete,
+      failure: received.failure?.message ?? null,
+    }
     rates.add(received.rate_per_second, now)
     // Counts of a table that is still being read grow by reading, not by logins.
     if (received.is_complete)
       for (const { top, least } of received.dimensions) sample([...top, ...least], now)
     counts.forget(now)
-    windows.offer(received.windows, chosenWindow)
+    // Of a table that is being read anew nobody knows yet which windows it has.
+    if (received.is_complete || received.windows.length > 0) windows.offer(received.windows, chosenWindow)
     rowsOfWindow.follow(received, now)
     draw()
   },
@@ -77,8 +85,9 @@ followStream('api/stream?events=summary,tasks&limit=10', {
     tasksToldAt = Date.now() - received.age_ms
     draw()
   },
-  onConnection(connected) {
+  onConnection(connected, cause) {
     isConnected = connected
+    refusal = cause
     // A line over a time of which nothing is known would be made up.
     if (!connected) rates.add(null, Date.now())
     showStatus()
@@ -108,17 +117,17 @@ function drawNow(now) {
   instanceList.update(tasks)
   deadLetters.update(summary)
   if (summary === null) return
-  const all = totalOf(summary, chosenWindow)
   showDimensions(
     summary.dimensions.map((known) => {
       const ofWindow = rowsOfWindow.of(known.dimension)
+      const rows = ofWindow ?? known
       const isOfWindow = chosenWindow === null || ofWindow !== undefined || hasAllRows(known)
       return {
         dimension: known.dimension,
-        rows: ofWindow ?? known,
+        rows,
         window: chosenWindow,
         isOfWindow,
-        all,
+        all: loginsOfAll(rows, chosenWindow, chosenWindow === null || ofWindow !== undefined),
         now,
       }
     }),
@@ -127,7 +136,7 @@ function drawNow(now) {
 }
 
 function showStatus() {
-  status.update(isConnected, answer, Date.now())
+  status.update(isConnected, refusal, answer, Date.now())
 }
 
 setInterval(() => {

@@ -3,6 +3,8 @@
 
 /** @import { Row } from '../http/api-schemas.ts' */
 
+/** @typedef {{ key_count: number, sum: number, top: readonly Row[], least: readonly Row[] }} DimensionRows */
+
 export const topCount = 10
 export const leastCount = 3
 
@@ -23,7 +25,7 @@ export function loginsOf(row, window) {
 }
 
 /**
- * @param {{ key_count: number, top: readonly Row[], least: readonly Row[] }} rows the table's own order need not be that of `window`
+ * @param {DimensionRows} rows the table's own order need not be that of `window`
  * @param {string | null} window
  * @returns {Ranking}
  */
@@ -42,10 +44,24 @@ export function ranking(rows, window) {
 
 /**
  * Whether the rows of a summary are all that the dimension has: then they can be put into any order.
- * @param {{ key_count: number, top: readonly Row[], least: readonly Row[] }} rows
+ * @param {DimensionRows} rows
  */
 export function hasAllRows(rows) {
   return distinct([...rows.top, ...rows.least]).length >= rows.key_count
+}
+
+/**
+ * The logins that the rows of a dimension have a share of: those of all its rows, never of the total, which another task counts.
+ * @param {DimensionRows} rows
+ * @param {string | null} window
+ * @param {boolean} isOfWindow whether `rows` are of a summary of that window
+ * @returns {number | null} null where it is not known
+ */
+export function loginsOfAll(rows, window, isOfWindow) {
+  if (isOfWindow) return rows.sum
+  return hasAllRows(rows)
+    ? distinct([...rows.top, ...rows.least]).reduce((sum, row) => sum + loginsOf(row, window), 0)
+    : null
 }
 
 /** @param {readonly Row[]} rows @returns {Row[]} */

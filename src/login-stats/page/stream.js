@@ -18,7 +18,7 @@ const longestRetryMs = 8_000
  * @param {object} listener
  * @param {(summary: Summary) => void} listener.onSummary
  * @param {(tasks: Tasks) => void} listener.onTasks
- * @param {(isConnected: boolean) => void} listener.onConnection
+ * @param {(isConnected: boolean, refusal: string | null) => void} listener.onConnection with why the server does not take it, where it says so
  */
 export function followStream(url, { onSummary, onTasks, onConnection }) {
   /** @type {EventSource | null} */
@@ -26,15 +26,24 @@ export function followStream(url, { onSummary, onTasks, onConnection }) {
   let retryMs = firstRetryMs
   /** @type {number | undefined} */
   let timer
+  /** @type {string | null} */
+  let refusal = null
 
   function connect() {
     source?.close()
     source = new EventSource(url)
     source.addEventListener('open', () => {
+      refusal = null
       expectMore()
-      onConnection(true)
+      onConnection(true, null)
     })
-    source.addEventListener('error', lose)
+    source.addEventListener('error', () => {
+      // One that was not answered at all, the browser would try again.
+      const isRefused = source?.readyState === EventSource.CLOSED
+      if (!isRefused) refusal = null
+      lose()
+      if (isRefused) void askWhy()
+    })
     source.addEventListener('summary', ({ data }) => {
       hear()
       onSummary(JSON.parse(data))
@@ -62,7 +71,21 @@ export function followStream(url, { onSummary, onTasks, onConnection }) {
     clearTimeout(timer)
     timer = setTimeout(connect, retryMs)
     retryMs = Math.min(longestRetryMs, retryMs * 2)
-    onConnection(false)
+    onConnection(false, refusal)
+  }
+
+  /** An EventSource does not tell what it was answered. */
+  async function askWhy() {
+    try {
+      const response = await fetch(url, { signal: AbortSignal.timeout(silenceMs) })
+      if (response.ok) return await response.body?.cancel()
+      const answer = await response.json()
+      refusal = answer.error?.message ?? `it answers ${response.status}.`
+    } catch {
+      // It cannot be reached any more, or what answers is no server of ours.
+      refusal = null
+    }
+    if (source === null) onConnection(false, refusal)
   }
 
   /** Who comes back to the page, or to the network, need not wait. */

@@ -1,26 +1,18 @@
 // @ts-check
 /** Where the tasks are, and how far each has got. Those that do not run come first. */
-import {
-  byId,
-  cell,
-  childrenOf,
-  element,
-  foreignText,
-  headingCell,
-  setAttribute,
-  setText,
-  table,
-  tableBody,
-  tableRow,
-} from './elements.js'
+import { byId, element, foreignText, setAttribute, setText } from './elements.js'
 import * as format from './format.js'
 import { lagInWords } from './overview.js'
+import { cell, headingCell, listTable, tableRow } from './tables.js'
 
 /** @import { Restore, Task, Tasks } from '../http/api-schemas.ts' */
 /** @import { View } from './elements.js' */
 
 /** More are shown when asked for. */
 const shownAtFirst = 16
+
+/** Without a break in it. */
+const beforePartition = '\u00a0/\u00a0'
 
 const columns = [
   { label: 'Task', class: 'task' },
@@ -33,11 +25,13 @@ const columns = [
 
 export function tasksView() {
   const [group, more] = [byId('group'), byId('more-tasks')]
-  const { root } = table('Tasks, where they are, and their lag in records', columns)
-  const body = tableBody()
-  root.append(body)
-  byId('task-table').append(root)
-  const show = childrenOf(body, (/** @type {Task} */ { task }) => task, taskRow)
+  const { root, show } = listTable(
+    'task-table',
+    'Tasks, where they are, and their lag in records',
+    columns,
+    (/** @type {Task} */ { task }) => task,
+    taskRow,
+  )
   /** @type {readonly Task[]} */
   let ordered = []
   let isWhole = false
@@ -78,7 +72,7 @@ function byUrgency(a, b) {
 }
 
 /**
- * Such as "7 running, 1 restoring, 12 records behind. Group login-stats: Stable."
+ * Such as "7 running, 1 restoring; input lag 12 records. Group login-stats: Stable."
  * @param {Tasks} tasks
  */
 function groupInWords(tasks) {
@@ -88,7 +82,7 @@ function groupInWords(tasks) {
   const states = [...counts].map(([state, number]) => `${format.count(number)} ${format.readable(state)}`)
   const lag = lagInWords(tasks)
   const what = states.length === 0 ? 'None' : states.join(', ')
-  const behind = lag === format.nothing ? '' : `, ${lag} behind`
+  const behind = lag === format.nothing ? '' : `; input lag ${lag}`
   return `${what}${behind}. Group ${format.readable(tasks.group)}: ${format.readable(tasks.group_state)}.`
 }
 
@@ -114,7 +108,7 @@ function taskRow() {
     ),
     update(task) {
       setText(name, format.readable(task.task))
-      setText(topic, `${format.readable(task.topic)} / ${task.partition}`)
+      setText(topic, `${format.readable(task.topic)}${beforePartition}${task.partition}`)
       setText(instance, task.instance === null ? 'no instance' : format.shortName(task.instance))
       setAttribute(instance, 'title', task.instance ?? '')
       setAttribute(state, 'data-state', task.state)
@@ -138,12 +132,12 @@ function restoredPart({ position, end }) {
 
 /** @param {Restore} restore */
 function remainingInWords({ remaining_records: records, remaining_seconds: seconds }) {
-  const left = `${format.counted(records, 'record')} left`
+  const left = `${format.count(records)} left`
   return seconds === null ? left : `${left}, ${format.duration(seconds * 1000)}`
 }
 
 /** @param {Task['standbys'][number]} standby */
 function standbyInWords({ instance, lag_records: lag }) {
-  const behind = lag === null ? '' : lag === 0 ? ' (warm)' : ` (${format.count(lag)} behind)`
+  const behind = lag === null ? '' : lag === 0 ? '\u00a0(warm)' : `\u00a0(${format.count(lag)}\u00a0behind)`
   return `${format.shortName(instance)}${behind}`
 }

@@ -5,7 +5,7 @@
  */
 import { hasAllRows } from './ranking.js'
 
-/** @import { DimensionRows } from './dimensions.js' */
+/** @import { DimensionRows } from './ranking.js' */
 /** @import { Row, Summary } from '../http/api-schemas.ts' */
 
 const everyMs = 2_000

@@ -12,13 +12,13 @@ const prefix = '#last-'
 export function windowSwitch(parent, onChoice) {
   /** @type {string | null} */
   let shown = null
-  /** @type {string | null} as the address says, until it is offered or another one is chosen */
+  /** @type {string | null} what the reader has chosen, offered at present or not: the table may be empty, or be read anew */
   let wanted = windowInAddress()
 
   parent.addEventListener('change', ({ target }) => {
     if (!(target instanceof HTMLInputElement)) return
     const chosen = target.value === '' ? null : target.value
-    wanted = null
+    wanted = chosen
     history.replaceState(null, '', chosen === null ? location.pathname : prefix + encodeURIComponent(chosen))
     onChoice(chosen)
   })
@@ -33,8 +33,7 @@ export function windowSwitch(parent, onChoice) {
       const offered = windows.join(' ')
       if (offered === shown) return
       shown = offered
-      const chosen = [wanted, current].find((name) => name !== null && windows.includes(name)) ?? null
-      if (chosen === wanted) wanted = null
+      const chosen = wanted !== null && windows.includes(wanted) ? wanted : null
       parent.querySelectorAll('label').forEach((label) => {
         label.remove()
       })

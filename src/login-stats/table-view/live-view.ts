@@ -15,40 +15,70 @@ const clearBelow = `${csi}J`
 
 const usualColumns = 80
 const usualRows = 24
+/** A frame of fewer lines shows too little: what stands above it makes way. */
+const leastLines = 20
 
+/**
+ * Lines may stand above the frames. They are written once, and again where the screen is cleared. Where there is no room for them, they
+ * scroll away, and the first of them stands above each frame in their place.
+ */
 export class LiveView {
   readonly #screen: Screen
+  readonly #above: readonly string[]
   #drawnLines = 0
   #drawnSize = ''
 
-  constructor(screen: Screen) {
+  constructor(screen: Screen, above: readonly string[] = []) {
     this.#screen = screen
+    this.#above = above
   }
 
   /** What a frame may take: the last line stays free, so that drawing never scrolls. */
   get size(): { readonly columns: number; readonly lines: number } {
-    // A terminal that does not know its size says 0.
-    const columns = this.#screen.columns || usualColumns
-    const rows = this.#screen.rows || usualRows
-    return { columns, lines: Math.max(1, rows - 1) }
+    const { columns, rows } = this.#screenSize
+    return {
+      columns,
+      lines: Math.max(1, rows - 1 - (this.#hasRoomAbove ? this.#heightAbove : this.#short.length)),
+    }
   }
 
   /** Draws a frame over the last one. The lines must fit into `size`. */
   draw(lines: readonly string[]): void {
-    const { columns, lines: rows } = this.size
+    const { columns, rows } = this.#screenSize
     const size = `${columns}x${rows}`
+    const isFirst = this.#drawnSize === ''
     // After a change of size the terminal has wrapped the old frame anew: nobody knows where it begins.
-    const isResized = this.#drawnLines > 0 && size !== this.#drawnSize
+    const isResized = !isFirst && size !== this.#drawnSize
     const back = this.#drawnLines > 0 ? `${csi}${this.#drawnLines}A` : ''
     const start = isResized ? clearScreen : `${back}\r`
-    const body = lines.map((line) => `${line}${clearToLineEnd}\n`).join('')
+    const above = isFirst || (isResized && this.#hasRoomAbove) ? this.#above : []
+    const frame = this.#hasRoomAbove ? lines : [...this.#short, ...lines]
+    const body = [...above, ...frame].map((line) => `${line}${clearToLineEnd}\n`).join('')
     this.#screen.write(`${hideCursor}${start}${body}${clearBelow}`)
-    this.#drawnLines = lines.length
+    this.#drawnLines = frame.length
     this.#drawnSize = size
   }
 
   /** Gives the cursor back; the last frame stays. */
   close(): void {
     this.#screen.write(showCursor)
+  }
+
+  get #screenSize(): { readonly columns: number; readonly rows: number } {
+    // A terminal that does not know its size says 0.
+    return { columns: this.#screen.columns || usualColumns, rows: this.#screen.rows || usualRows }
+  }
+
+  get #heightAbove(): number {
+    const { columns } = this.#screenSize
+    return this.#above.reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)), 0)
+  }
+
+  get #hasRoomAbove(): boolean {
+    return this.#screenSize.rows - 1 - this.#heightAbove >= leastLines
+  }
+
+  get #short(): string[] {
+    return this.#above.slice(0, 1).map((line) => line.slice(0, this.#screenSize.columns))
   }
 }

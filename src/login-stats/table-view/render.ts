@@ -1,6 +1,9 @@
 /** The table as lines of text for a terminal of a given width and height. */
 import Table from 'cli-table3'
 import type pc from 'picocolors'
+import { noLines } from '../commands/plain-table.ts'
+import { TOTAL_KEY } from '../domain/dimensions.ts'
+import { counted, number } from '../format.ts'
 import type { KeyedRow } from '../table/index.ts'
 import type { DimensionRows } from './select-rows.ts'
 import type { Sparklines } from './sparklines.ts'
@@ -19,7 +22,7 @@ export interface RenderOptions {
   readonly ratePerSecond?: number | null
   /** A column of sparklines. */
   readonly sparklines?: Sparklines
-  /** Lines below the title. */
+  /** Short texts below the title. */
   readonly status?: readonly string[]
 }
 
@@ -30,29 +33,91 @@ const narrowestValue = 8
 
 /** `dimensions` with the total's first, as `selectRows` gives them. */
 export function renderTable(dimensions: readonly DimensionRows[], options: RenderOptions): string[] {
-  const { colours, lines } = options
-  const total = dimensions.find(({ dimension }) => dimension === 'total')?.rows[0]
-  const others = dimensions.filter(({ dimension }) => dimension !== 'total')
-  const newest = dimensions.flatMap(({ rows }) => rows.map(({ as_of }) => as_of)).reduce(later, '')
-  const { ratePerSecond = null, status = [] } = options
-  const pace = ratePerSecond === null ? '' : `${number(Math.round(ratePerSecond))}/s  `
-  const logins = total === undefined ? '' : `${colours.bold(number(total.count))} logins  ${pace}`
-  const title = newest === '' ? 'No logins yet' : `${logins}${colours.dim(`as of ${readable(newest)}`)}`
+  const { lines } = options
+  const total = dimensions.find(({ dimension }) => dimension === TOTAL_KEY)?.rows[0]
+  const others = dimensions.filter(({ dimension }) => dimension !== TOTAL_KEY)
   const windows = Object.keys((total ?? others[0]?.rows[0])?.rolling ?? {})
-  const rolling =
-    total === undefined ? '' : windows.map((name) => `${name} ${number(total.rolling[name] ?? 0)}`)
-  const head = [clip(title, `${logins}as of ${readable(newest)}`, options.columns)]
-  if (rolling.length > 0) head.push(colours.dim([...rolling].join('   ').slice(0, options.columns)))
-  head.push(...status.map((line) => colours.dim(line.slice(0, options.columns))))
+  const newest = dimensions.flatMap(({ rows }) => rows.map(({ as_of }) => as_of)).reduce(later, '')
+  const head = headLines(total, newest, windows, options)
 
-  const rowsEach = lines === null ? null : Math.max(1, Math.floor((lines - head.length) / others.length) - 3)
-  const blocks = others.map((one) => ({
-    ...one,
-    rows: rowsEach === null ? one.rows : one.rows.slice(0, rowsEach),
-  }))
+  const { blocks, gap } = fitInto(lines === null ? null : lines - head.length, others)
   const layout = layOut(blocks, windows, options)
-  const all = [...head, ...blocks.flatMap((block) => ['', ...renderBlock(block, layout, options)])]
+  const all = [...head, ...blocks.flatMap((block) => [...gap, ...renderBlock(block, layout, options)])]
   return lines === null ? all : all.slice(0, lines)
+}
+
+function headLines(
+  total: KeyedRow | undefined,
+  newest: string,
+  windows: readonly string[],
+  { columns, colours, ratePerSecond = null, status = [] }: RenderOptions,
+): string[] {
+  const pace = ratePerSecond === null ? '' : `, ${number(ratePerSecond)}/s`
+  const logins =
+    total === undefined ? [] : [{ text: `${counted(total.count, 'login')}${pace}`, style: colours.bold }]
+  const dim = (text: string) => ({ text, style: colours.dim })
+  const rolling =
+    total === undefined ? [] : windows.map((name) => `${name} ${number(total.rolling[name] ?? 0)}`)
+  return [
+    ...(newest === '' ? ['No logins yet'] : wrapped([...logins, dim(`as of ${readable(newest)}`)], columns)),
+    ...wrapped(
+      rolling.map((text, at) => dim(at === 0 ? `last ${text}` : text)),
+      columns,
+    ),
+    ...wrapped(status.map(dim), columns),
+  ]
+}
+
+interface Part {
+  readonly text: string
+  style(text: string): string
+}
+
+/** In as few lines as hold them; one that is wider than a line is cut. */
+function wrapped(parts: readonly Part[], columns: number): string[] {
+  const lines: string[] = []
+  let room = 0
+  for (const { text, style } of parts) {
+    const part = text.slice(0, columns)
+    const isNext = lines.length > 0 && between.length + part.length <= room
+    lines.push((isNext ? `${lines.pop()}${between}` : '') + style(part))
+    room = (isNext ? room - between.length : columns) - part.length
+  }
+  return lines
+}
+
+const between = '   '
+
+interface Fitted {
+  readonly blocks: readonly DimensionRows[]
+  /** Before each of them. */
+  readonly gap: readonly string[]
+}
+
+/** As many rows as there is room for, a row for each dimension in turn; the gaps go first, then whole dimensions from the last on. */
+function fitInto(lines: number | null, dimensions: readonly DimensionRows[]): Fitted {
+  if (lines === null) return { blocks: dimensions, gap: [''] }
+  const heightOf = (block: DimensionRows, rows: number) => 1 + rows + (rows < block.keyCount ? 1 : 0)
+  let gap = ['']
+  let rowCounts = dimensions.map(() => 1)
+  const height = () =>
+    rowCounts.reduce((sum, rows, at) => {
+      const block = dimensions[at]
+      return block === undefined ? sum : sum + gap.length + heightOf(block, rows)
+    }, 0)
+  if (height() > lines) gap = []
+  while (height() > lines && rowCounts.length > 1) rowCounts = rowCounts.slice(0, -1)
+  for (let isGrowing = true; isGrowing; ) {
+    isGrowing = false
+    for (const [at, rows] of rowCounts.entries()) {
+      if (rows >= (dimensions[at]?.rows.length ?? 0)) continue
+      rowCounts[at] = rows + 1
+      if (height() <= lines) isGrowing = true
+      else rowCounts[at] = rows
+    }
+  }
+  const blocks = dimensions.slice(0, rowCounts.length)
+  return { blocks: blocks.map((block, at) => ({ ...block, rows: block.rows.slice(0, rowCounts[at]) })), gap }
 }
 
 interface Layout {
@@ -125,8 +190,8 @@ function renderBlock(block: DimensionRows, layout: Layout, options: RenderOption
     [
       block.dimension,
       'count',
-      ...(sparks ? [''] : []),
-      ...(bars ? [''] : []),
+      ...(sparks ? [`  last ${sparklines.width} s`] : []),
+      ...(bars ? [window === null ? '' : `  in ${window}`] : []),
       ...windows.map(({ name }) => name),
     ].map((text) => colours.bold(text)),
   )
@@ -166,10 +231,6 @@ function dimZero(count: number, colours: Colours): string {
   return count === 0 ? colours.dim('0') : number(count)
 }
 
-function number(value: number): string {
-  return value.toLocaleString('en')
-}
-
 function later(a: string, b: string): string {
   return a > b ? a : b
 }
@@ -181,15 +242,4 @@ function readable(time: string): string {
 /** At the most: characters of some scripts are two columns wide. */
 function roomFor(text: string): number {
   return /[\u1100-\uffff]/.test(text) ? 2 * text.length : text.length
-}
-
-/** The styled text if its plain form fits, else the plain form, cut. */
-function clip(styled: string, plain: string, columns: number): string {
-  return plain.length <= columns ? styled : plain.slice(0, columns)
-}
-
-const noLines = {
-  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
-  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
-  ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '' },
 }

@@ -1,8 +1,12 @@
+import { CodedError } from '../../errors.ts'
+import { type Dimension, inCountedOrder, TOTAL_KEY } from '../domain/dimensions.ts'
 import type { KeyedRow, LoginStatsTable, RowOrder } from '../table/index.ts'
 
 export interface Selection {
   /** Only these; all if empty. */
   readonly dimensions: readonly string[]
+  /** They come in this order, those that are not counted any more after them. */
+  readonly counted: readonly Dimension[]
   readonly order: 'top' | 'least'
   /** By the logins in this rolling window; by all if null. */
   readonly window: string | null
@@ -18,19 +22,37 @@ export interface DimensionRows {
   readonly keyCount: number
 }
 
-/** By dimension, the total first, then in the order in which they were first seen. */
+/** Throws CONFIG_INVALID where the table has rows, but none of such a dimension or window. */
+export async function refuseUnknown(
+  table: Pick<LoginStatsTable, 'keyCounts' | 'ordered'>,
+  { dimensions, window }: Selection,
+): Promise<void> {
+  const known = [...table.keyCounts.keys()]
+  const [first] = known
+  if (first === undefined) return
+  const refuse = (option: string, given: string, names: readonly string[]): void => {
+    if (names.includes(given)) return
+    const detail = `--${option} ${given}: the table has ${names.length === 0 ? 'none' : names.join(', ')}.`
+    throw new CodedError('CONFIG_INVALID', { operation: 'table', detail })
+  }
+  for (const dimension of dimensions) refuse('dimension', dimension, known)
+  if (window === null) return
+  const [row] = await table.ordered(first, { by: 'count', direction: 'falling' }, 1)
+  if (row !== undefined) refuse('window', window, Object.keys(row.rolling))
+}
+
+/** By dimension, the total first. */
 export async function selectRows(
   table: Pick<LoginStatsTable, 'keyCounts' | 'ordered'>,
-  { dimensions, order, window, limit }: Selection,
+  { dimensions, counted, order, window, limit }: Selection,
 ): Promise<DimensionRows[]> {
   const rowOrder: RowOrder = {
     by: window === null ? 'count' : { window },
     direction: order === 'top' ? 'falling' : 'rising',
   }
-  const names = [...table.keyCounts.keys()].filter(
+  const names = [TOTAL_KEY, ...inCountedOrder(table.keyCounts.keys(), counted)].filter(
     (name) => dimensions.length === 0 || dimensions.includes(name),
   )
-  names.sort((a, b) => Number(b === 'total') - Number(a === 'total'))
   const selected: DimensionRows[] = []
   for (const dimension of names) {
     const keyCount = table.keyCounts.get(dimension) ?? 0

@@ -2,8 +2,10 @@
 import { coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Session } from '../commands/session.ts'
+import { TOTAL_KEY } from '../domain/dimensions.ts'
 import { DeadLetterCounts } from '../follow/dead-letter-counts.ts'
 import { Rate } from '../follow/rate.ts'
+import { counted, number } from '../format.ts'
 import type { Tasks } from '../http/api-schemas.ts'
 import { GroupTasks } from '../http/group-tasks.ts'
 import type { KeyedRow, LoginStatsTable } from '../table/index.ts'
@@ -11,11 +13,12 @@ import { topologyOf } from '../topology.ts'
 import { Sparklines } from './sparklines.ts'
 
 const sparkWidth = 16
-const sampleMs = 1000
 const tasksEveryMs = 2000
 const rateSpanMs = 10_000
 /** Younger than this is as good as now. */
 const ordinaryAgeMs = 2000
+/** Asked for every two seconds: what is older says nothing of now. */
+const tasksStaleMs = 10_000
 
 export class WatchStatus {
   readonly sparklines = new Sparklines(sparkWidth)
@@ -24,15 +27,16 @@ export class WatchStatus {
   readonly #rate = new Rate(rateSpanMs)
   readonly #deadLetters: DeadLetterCounts | null
   readonly #tasks: GroupTasks
-  #told: Tasks | null = null
+  readonly #inputTopic: string
+  #told: { readonly tasks: Tasks; readonly at: number } | null = null
   #cancel = (): void => undefined
   #isClosed = false
-  #sampledAt = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock, { config, kafka, log }: Session, table: LoginStatsTable) {
     this.#clock = clock
     this.#table = table
-    const { dlqTopic } = config
+    const { dlqTopic, inputTopic } = config
+    this.#inputTopic = inputTopic
     this.#deadLetters =
       dlqTopic === null ? null : new DeadLetterCounts({ kafka, clock, log, topic: dlqTopic })
     this.#tasks = new GroupTasks({
@@ -42,24 +46,23 @@ export class WatchStatus {
     void this.#askForTasks(log)
   }
 
-  /** Told of the rows that are shown, as often as they are drawn. */
-  note(rows: readonly KeyedRow[]): void {
-    const now = this.#clock.monotonic()
-    if (now - this.#sampledAt < sampleMs) return
-    this.#sampledAt = now
-    this.sparklines.note(rows)
-    const total = rows.find(({ key }) => key === 'total')
-    if (total !== undefined) this.#rate.note(now, total.count)
+  /** Told of the rows that are drawn, with the moment of which the table was before they were read; null: it is being read anew. */
+  note(rows: readonly KeyedRow[], currentAt: number | null): void {
+    if (currentAt === null) return
+    this.sparklines.note(rows, currentAt)
+    const total = rows.find(({ key }) => key === TOTAL_KEY)
+    if (total !== undefined) this.#rate.note(currentAt, total.count)
   }
 
   get ratePerSecond(): number | null {
     return this.#rate.perSecond
   }
 
-  get lines(): string[] {
-    const parts = [this.#tasksInShort(), this.#deadLettersInShort(), this.#ageInShort()]
-    const line = parts.filter((part) => part !== '').join('   ')
-    return line === '' ? [] : [line]
+  /** What is wrong comes first. */
+  get parts(): string[] {
+    return [this.#ageInShort(), this.#tasksInShort(), this.#deadLettersInShort()].filter(
+      (part) => part !== '',
+    )
   }
 
   async close(): Promise<void> {
@@ -69,18 +72,20 @@ export class WatchStatus {
   }
 
   #tasksInShort(): string {
-    if (this.#told === null) return ''
-    const { tasks, instances } = this.#told
-    const lag = tasks.reduce((sum, { lag_records: behind }) => sum + (behind ?? 0), 0)
+    if (this.#told === null || this.#clock.monotonic() - this.#told.at >= tasksStaleMs) return ''
+    const { tasks, instances } = this.#told.tasks
+    // Of the logins alone: what lies between the tasks are partial counts.
+    const reading = tasks.filter(({ topic }) => topic === this.#inputTopic)
+    const lag = reading.reduce((sum, { lag_records: behind }) => sum + (behind ?? 0), 0)
     const byState = Map.groupBy(tasks, ({ state }) => state)
     const states = [...byState].map(([state, each]) => `${each.length} ${state}`).join(', ')
-    const where = `${instances.length} ${instances.length === 1 ? 'instance' : 'instances'}`
-    return `tasks: ${states} on ${where}, lag ${lag.toLocaleString('en')}`
+    const where = counted(instances.length, 'instance')
+    return `tasks: ${states} on ${where}, input lag ${number(lag)}`
   }
 
   #deadLettersInShort(): string {
     const counts = this.#deadLetters
-    return counts?.isComplete ? `dead letters: ${counts.count.toLocaleString('en')}` : ''
+    return counts?.isComplete ? `dead letters: ${number(counts.count)}` : ''
   }
 
   #ageInShort(): string {
@@ -91,7 +96,8 @@ export class WatchStatus {
 
   async #askForTasks(log: Session['log']): Promise<void> {
     try {
-      this.#told = await this.#tasks.tasks()
+      const tasks = await this.#tasks.tasks()
+      this.#told = { tasks, at: this.#clock.monotonic() - tasks.age_ms }
     } catch (cause) {
       // A broker that is away, or missing rights: the table is shown without.
       log.debug({ error: coded(cause, 'ask for the tasks') }, 'The tasks cannot be asked for')

@@ -1,7 +1,8 @@
 /** The table for other programs: `import { LoginStatsTable } from 'login-stats/table'`. */
 export { CodedError } from '../../errors.ts'
+export type { Log } from '../../ports/log.ts'
+export type { TableLog } from './log.ts'
 export {
-  type FollowTableOptions,
   LoginStatsTable,
   type OpenTableOptions,
   type TableEvents,

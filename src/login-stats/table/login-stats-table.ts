@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { CodedError } from '../../errors.ts'
+import { CodedError } from '../../errors.ts'
 import { connectKafka } from '../../kafka/index.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DatabaseOpener } from '../../ports/database.ts'
@@ -13,8 +13,9 @@ import { levelDatabaseOpener } from '../../system/level-database.ts'
 import { createLogger } from '../../system/logger.ts'
 import { systemRandom } from '../../system/random.ts'
 import { parseRow } from '../domain/table-row.ts'
+import { type TableLog, withChildren } from './log.ts'
 import { comparing, First, type RowOrder } from './row-order.ts'
-import { type KeyedRow, type RowChange, type Rows, RowsInMemory } from './rows.ts'
+import { type KeyedRow, type RecordedChange, type RowChange, type Rows, RowsInMemory } from './rows.ts'
 import { RowsOnDisk } from './rows-on-disk.ts'
 import { TopicFollower } from './topic-follower.ts'
 
@@ -31,8 +32,10 @@ export interface OpenTableOptions {
   readonly maxRowsInMemory?: number
   /** For rows on disk; a directory of its own under the system's temporary one if absent. */
   readonly directory?: string
-  /** Where it tells of its troubles; silent if absent. */
-  readonly log?: Log
+  /** Where it tells of its troubles, such as `console`; silent if absent. */
+  readonly log?: TableLog
+  /** Gives up the opening, which then rejects with its reason. Without one it waits for as long as no broker can be reached. */
+  readonly signal?: AbortSignal
 }
 
 /** A table over a client that somebody else closes. */
@@ -55,7 +58,7 @@ export interface TableEvents {
   restart: []
 }
 
-const defaultMaxRowsInMemory = 50_000
+export const defaultMaxRowsInMemory = 50_000
 
 /**
  * The table `login-stats`, as a map that follows the topic: committed rows alone, the last one of each key.
@@ -66,7 +69,7 @@ const defaultMaxRowsInMemory = 50_000
  *     table.on('change', ({ key, row }) => …)
  *
  * What it answers is what was committed up to `ageMs` ago. Brokers that are away only make it older. It holds no group and commits
- * nothing: as many may read as like to.
+ * nothing: as many may read as like to. Whoever asks for rows while the table is started over or closed gets the error TABLE_NOT_READ.
  */
 export class LoginStatsTable extends EventEmitter<TableEvents> {
   readonly #options: FollowTableOptions
@@ -75,6 +78,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
   /** Made where rows go to disk and nobody has named a directory. */
   #temporary: string | null = null
   #restarts = 0
+  #isClosed = false
   #closeClient: () => Promise<void> = async () => undefined
 
   /**
@@ -83,7 +87,9 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
    */
   static async open(options: OpenTableOptions): Promise<LoginStatsTable> {
     const { brokers, topic = 'login-stats', clientId = 'login-stats-table', ssl, sasl } = options
-    const log = options.log ?? createLogger({ level: 'silent' })
+    const log = options.log === undefined ? createLogger({ level: 'silent' }) : withChildren(options.log)
+    const { signal } = options
+    signal?.throwIfAborted()
     const kafka = connectKafka({
       bootstrapServers: typeof brokers === 'string' ? brokers.split(',').map((each) => each.trim()) : brokers,
       clientId,
@@ -98,16 +104,24 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
       ...(directory === undefined ? {} : { directory }),
     })
     table.#closeClient = () => kafka.close()
+    const givenUp = Promise.withResolvers<never>()
+    const giveUp = () => givenUp.reject(signal?.reason)
+    signal?.addEventListener('abort', giveUp, { once: true })
     try {
-      await table.untilReady()
+      await Promise.race([table.untilReady(), givenUp.promise])
       return table
     } catch (error) {
       await table.close()
       throw error
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
     }
   }
 
-  /** A table over an open client; it begins to read at once. */
+  /**
+   * A table over an open client; it begins to read at once.
+   * @internal
+   */
   static follow(options: FollowTableOptions): LoginStatsTable {
     const table = new LoginStatsTable(options)
     table.#follower.start()
@@ -175,16 +189,25 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
   }
 
   /** The row of a key such as `total` or `locale:RU`; null if there is none. */
-  get(key: string): Promise<KeyedRow | null> {
-    return this.#rows.get(key)
+  async get(key: string): Promise<KeyedRow | null> {
+    return this.#read((rows) => rows.get(key))
   }
 
   /** All rows, or those of one dimension, in no particular order. */
   async *entries(dimension: string | null = null): AsyncGenerator<KeyedRow> {
-    for await (const chunk of this.#rows.chunks(dimension)) yield* chunk
+    const read = this.#reading()
+    try {
+      for await (const chunk of this.#rows.chunks(dimension)) {
+        yield* chunk
+        read.check()
+      }
+      read.check()
+    } catch (error) {
+      throw read.failure(error)
+    }
   }
 
-  /** The rows of a dimension with the most logins, or with the most in a window such as `5m`, the most first. */
+  /** The rows of a dimension with the most logins, or with the most in a window such as `5m`, the most first. `limit`: a whole number, else a RangeError. */
   top(dimension: string, limit: number, window?: string): Promise<KeyedRow[]> {
     return this.ordered(dimension, { by: by(window), direction: 'falling' }, limit)
   }
@@ -194,36 +217,43 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
     return this.ordered(dimension, { by: by(window), direction: 'rising' }, limit)
   }
 
-  /** Both, by one look at the rows. */
+  /** Both, and the logins of all its rows, by one look at them. */
   async ends(
     dimension: string,
     limit: number,
     window?: string,
-  ): Promise<{ top: KeyedRow[]; least: KeyedRow[] }> {
+  ): Promise<{ top: KeyedRow[]; least: KeyedRow[]; sum: number }> {
     const top = new First(limit, comparing({ by: by(window), direction: 'falling' }))
     const least = new First(limit, comparing({ by: by(window), direction: 'rising' }))
-    for await (const chunk of this.#rows.chunks(dimension)) {
-      for (const row of chunk) {
-        top.offer(row)
-        least.offer(row)
+    let sum = 0
+    await this.#read(async (rows) => {
+      for await (const chunk of rows.chunks(dimension)) {
+        for (const row of chunk) {
+          top.offer(row)
+          least.offer(row)
+          sum += window === undefined ? row.count : (row.rolling[window] ?? 0)
+        }
       }
-    }
-    return { top: top.rows, least: least.rows }
+    })
+    return { top: top.rows, least: least.rows, sum }
   }
 
   /** The first `limit` rows of a dimension, or of all, in an order. */
   async ordered(dimension: string | null, order: RowOrder, limit: number): Promise<KeyedRow[]> {
     const first = new First(limit, comparing(order))
-    for await (const chunk of this.#rows.chunks(dimension)) for (const row of chunk) first.offer(row)
+    await this.#read(async (rows) => {
+      for await (const chunk of rows.chunks(dimension)) for (const row of chunk) first.offer(row)
+    })
     return first.rows
   }
 
   /** Stops following; nothing may be asked afterwards. */
   async close(): Promise<void> {
-    await this.#follower.close()
+    this.#isClosed = true
+    // Together: what is still asked of brokers that are away ends with the client.
+    await Promise.all([this.#follower.close(), this.#closeClient()])
     await this.#rows.close()
     if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true })
-    await this.#closeClient()
   }
 
   /** As `ready`, and rejects with the CodedError that nothing but a change elsewhere will mend, such as TOPIC_MISSING. */
@@ -240,8 +270,40 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
     }
   }
 
+  async #read<T>(read: (rows: Rows) => Promise<T>): Promise<T> {
+    const reading = this.#reading()
+    try {
+      const found = await read(this.#rows)
+      reading.check()
+      return found
+    } catch (error) {
+      throw reading.failure(error)
+    }
+  }
+
+  /** Rows that are read while they are forgotten are neither the old ones nor the new; on disk they are taken away under who reads them. */
+  #reading(): { check(): void; failure(error: unknown): unknown } {
+    const restarts = this.#restarts
+    const { topic } = this.#options
+    const wasTaken = () => this.#isClosed || this.#restarts !== restarts
+    const notRead = (cause?: unknown) => {
+      const detail = this.#isClosed ? { detail: 'It was closed.' } : {}
+      return new CodedError('TABLE_NOT_READ', { operation: 'read the table', topic, ...detail, cause })
+    }
+    if (this.#isClosed) throw notRead()
+    return {
+      check: () => {
+        if (wasTaken()) throw notRead()
+      },
+      failure: (error) => {
+        if (error instanceof CodedError && error.code === 'TABLE_NOT_READ') return error
+        return wasTaken() || !this.isComplete ? notRead(error) : error
+      },
+    }
+  }
+
   async #take(records: FetchedRecords): Promise<void> {
-    const changes: (RowChange & { json: Buffer | null })[] = []
+    const changes: RecordedChange[] = []
     const keepsJson = this.#rows instanceof RowsOnDisk
     for (let record = records.next(); record !== null; record = records.next()) {
       const key = record.key()?.toString()
@@ -268,7 +330,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
     }
   }
 
-  async #apply(changes: readonly (RowChange & { json: Buffer | null })[]): Promise<void> {
+  async #apply(changes: readonly RecordedChange[]): Promise<void> {
     const { maxRowsInMemory = defaultMaxRowsInMemory } = this.#options
     await this.#rows.apply(changes)
     if (this.#rows instanceof RowsInMemory && this.#rows.size > maxRowsInMemory)

@@ -27,7 +27,10 @@ export class First {
   /** None that comes after this one can be among the first any more. */
   #worst: KeyedRow | null = null
 
+  /** Throws a RangeError where `limit` is no whole number from 0 on. */
   constructor(limit: number, compare: CompareRows) {
+    if (!Number.isSafeInteger(limit) || limit < 0)
+      throw new RangeError(`limit must be a whole number from 0 on, not ${limit}`)
     this.#limit = limit
     this.#compare = compare
   }

@@ -4,11 +4,10 @@
  */
 import { join } from 'node:path'
 import type { Database, DatabaseOpener } from '../../ports/database.ts'
+import { dimensionNameOf, keyRange } from '../domain/dimensions.ts'
 import { parseRow } from '../domain/table-row.ts'
-import { dimensionOfKey, type KeyedRow, type RowChange, type Rows } from './rows.ts'
+import type { KeyedRow, RecordedChange, Rows } from './rows.ts'
 
-/** After the colon in ASCII: the first key that belongs to another dimension. */
-const afterColon = ';'
 const beyondAllKeys = Buffer.of(0xff)
 
 export class RowsOnDisk implements Rows {
@@ -35,14 +34,14 @@ export class RowsOnDisk implements Rows {
     return this.#size
   }
 
-  async apply(changes: readonly (RowChange & { readonly json: Buffer | null })[]): Promise<void> {
+  async apply(changes: readonly RecordedChange[]): Promise<void> {
     // Of each key the last one, as the database shall have it.
     const last = new Map(changes.map((change) => [change.key, change]))
     const keys = [...last.keys()]
     const before = await this.#database.getMany(keys.map((key) => Buffer.from(key)))
     for (const [at, key] of keys.entries()) {
       const isThere = last.get(key)?.json !== null
-      this.#count(dimensionOfKey(key), Number(isThere) - Number(before[at] !== undefined))
+      this.#count(dimensionNameOf(key), Number(isThere) - Number(before[at] !== undefined))
     }
     const operations = [...last.values()].map(({ key, json }) =>
       json === null
@@ -68,10 +67,7 @@ export class RowsOnDisk implements Rows {
     // A key without a colon is a dimension of its own, with one row.
     const alone = dimension === null ? null : await this.get(dimension)
     if (alone !== null) yield [alone]
-    const range =
-      dimension === null
-        ? { gte: Buffer.alloc(0), lt: beyondAllKeys }
-        : { gte: Buffer.from(`${dimension}:`), lt: Buffer.from(`${dimension}${afterColon}`) }
+    const range = dimension === null ? { gte: Buffer.alloc(0), lt: beyondAllKeys } : keyRange(dimension)
     for await (const chunk of this.#database.entries(range)) {
       yield chunk.flatMap(([key, json]) => rowOf(key.toString(), json) ?? [])
     }

@@ -1,3 +1,4 @@
+import { dimensionNameOf } from '../domain/dimensions.ts'
 import type { TableRow } from '../domain/table-row.ts'
 
 /** A row of the table with its key, such as `locale:RU`. */
@@ -11,24 +12,22 @@ export interface RowChange {
   readonly row: KeyedRow | null
 }
 
+/** With the value of the record, by which a row is kept on disk. */
+export interface RecordedChange extends RowChange {
+  readonly json: Buffer | null
+}
+
 /** The last row of each key, in memory or on disk. One call at a time changes it. */
 export interface Rows {
   readonly size: number
   /** How many keys each dimension has, in the order in which they were first seen. */
   readonly keyCounts: ReadonlyMap<string, number>
-  /** `json`: the value of the record, by which the row is kept. */
-  apply(changes: readonly (RowChange & { readonly json: Buffer | null })[]): Promise<void>
+  apply(changes: readonly RecordedChange[]): Promise<void>
   get(key: string): Promise<KeyedRow | null>
   /** The rows of one dimension, or all, in chunks, in no particular order. */
   chunks(dimension: string | null): AsyncIterable<readonly KeyedRow[]>
   clear(): Promise<void>
   close(): Promise<void>
-}
-
-/** The part of a key before the colon; keys without one, such as `total`, are their own dimension. */
-export function dimensionOfKey(key: string): string {
-  const colon = key.indexOf(':')
-  return colon < 0 ? key : key.slice(0, colon)
 }
 
 export class RowsInMemory implements Rows {
@@ -45,7 +44,7 @@ export class RowsInMemory implements Rows {
 
   async apply(changes: readonly RowChange[]): Promise<void> {
     for (const { key, row } of changes) {
-      const dimension = dimensionOfKey(key)
+      const dimension = dimensionNameOf(key)
       const rows = this.#byDimension.get(dimension) ?? new Map<string, KeyedRow>()
       this.#size -= rows.size
       if (row === null) rows.delete(key)
@@ -57,7 +56,7 @@ export class RowsInMemory implements Rows {
   }
 
   async get(key: string): Promise<KeyedRow | null> {
-    return this.#byDimension.get(dimensionOfKey(key))?.get(key) ?? null
+    return this.#byDimension.get(dimensionNameOf(key))?.get(key) ?? null
   }
 
   async *chunks(dimension: string | null): AsyncGenerator<readonly KeyedRow[]> {

@@ -10,8 +10,16 @@
  */
 import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { FetchedRecords, Fetcher, KafkaClient, TopicInfo, TopicPartition } from '../../ports/kafka.ts'
+import {
+  type FetchedRecords,
+  type Fetcher,
+  type KafkaClient,
+  partitionsOf,
+  type TopicInfo,
+  type TopicPartition,
+} from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
+import { WakeUp } from '../../ports/wake-up.ts'
 
 export interface FollowedTopic {
   readonly kafka: KafkaClient
@@ -49,15 +57,24 @@ export class TopicFollower {
   #currentAt: number | null = null
   #positions = new Map<number, number>()
   #hasRead = false
-  /** When the topic was last looked up, on the monotonic clock. */
+  /** When the topic was last found, on the monotonic clock: asked for, that is. */
   #knownAt = 0
+  /** When it was last asked for, found or not. */
+  #askedAt = 0
+  /** That the last look-up has not found it. */
+  #missing: CodedError | null = null
+  /** What has stopped the reading. */
   #failure: CodedError | null = null
-  #wake = (): void => undefined
+  /** Something has arrived, or it is closed. */
+  readonly #news: WakeUp
+  readonly #closing: WakeUp
   #ended: Promise<void> = Promise.resolve()
 
   constructor(followed: FollowedTopic) {
     this.#followed = followed
     this.#log = followed.log.child({ topic: followed.topic })
+    this.#news = new WakeUp(followed.clock)
+    this.#closing = new WakeUp(followed.clock)
     // Who does not wait for it need not handle it either.
     this.#complete.promise.catch(() => undefined)
   }
@@ -97,7 +114,7 @@ export class TopicFollower {
 
   /** Why nothing can be read at present; null while all is well. */
   get failure(): CodedError | null {
-    return this.#failure
+    return this.#missing ?? this.#failure
   }
 
   async close(): Promise<void> {
@@ -105,7 +122,8 @@ export class TopicFollower {
     this.#complete.reject(
       new CodedError('INTERNAL', { operation: 'follow a topic', detail: 'It was closed.' }),
     )
-    this.#wake()
+    this.#news.call()
+    this.#closing.call()
     await this.#ended
   }
 
@@ -116,9 +134,11 @@ export class TopicFollower {
         await this.#follow()
         retryMs = firstRetryMs
       } catch (cause) {
+        if (this.#isClosed) return
         this.#failure = coded(cause, 'follow a topic')
+        this.#missing = null
         this.#log.warn({ code: this.#failure.code, retryMs }, this.#failure.message)
-        await this.#pause(retryMs)
+        await this.#closing.wait(retryMs)
         retryMs = Math.min(2 * retryMs, longestRetryMs)
       }
     }
@@ -128,11 +148,8 @@ export class TopicFollower {
   async #follow(): Promise<void> {
     const { kafka, topic, isCompacted, restart } = this.#followed
     const identity = await this.#identity()
-    if (identity === undefined) throw new CodedError('TOPIC_MISSING', { operation: 'follow a topic', topic })
-    const partitions = Array.from({ length: identity.partitionCount }, (_, partition) => ({
-      topic,
-      partition,
-    }))
+    if (identity === undefined) throw missing(topic)
+    const partitions = partitionsOf(topic, identity.partitionCount)
     const starts = await kafka.admin.listOffsets(partitions, 'earliest')
     // First: nobody may take for complete what is being forgotten.
     this.#isComplete = false
@@ -141,7 +158,7 @@ export class TopicFollower {
     this.#hasRead = true
     this.#positions = new Map(partitions.map(({ partition }) => [partition, starts[partition] ?? 0]))
     const fetcher = kafka.fetcher({ maxWaitMs: pollMs, isCompacted })
-    fetcher.onArrival(() => this.#wake())
+    fetcher.onArrival(this.#news.call)
     try {
       for (const each of partitions) fetcher.seek(each, starts[each.partition] ?? 0)
       await this.#read(fetcher, partitions, identity)
@@ -159,11 +176,11 @@ export class TopicFollower {
       if (lookUp?.failure) throw lookUp.failure
       if (lookUp?.isAnother === true) return
       if (lookUp === null || lookUp.isAnother === false) {
-        if (clock.monotonic() - this.#knownAt >= identityIntervalMs) lookUp = this.#lookUp(identity)
+        if (clock.monotonic() - this.#askedAt >= identityIntervalMs) lookUp = this.#lookUp(identity)
       }
       const records = fetcher.poll()
       if (records === null) {
-        await this.#pause(pollMs)
+        await this.#news.wait(pollMs)
         continue
       }
       await take(records)
@@ -193,17 +210,17 @@ export class TopicFollower {
     const lookUp: LookUp = { isAnother: null, failure: null }
     this.#identity().then(
       (found) => {
-        // One that is missing may come back; the reading finds out by itself.
+        // One that is missing may come back: what has been read of it stands until then, and grows older.
         lookUp.isAnother = found !== undefined && !isSame(found, identity)
         if (lookUp.isAnother) this.#log.warn({}, 'The topic is another one now; it is read from its start')
-        this.#wake()
+        this.#news.call()
       },
       (cause: unknown) => {
         const failure = coded(cause, 'look a topic up')
         // Passing troubles say nothing about the topic; the fetcher endures them too.
         if (failure.behaviour === 'retry') lookUp.isAnother = false
         else lookUp.failure = failure
-        this.#wake()
+        this.#news.call()
       },
     )
     return lookUp
@@ -212,18 +229,16 @@ export class TopicFollower {
   async #identity(): Promise<TopicInfo | undefined> {
     const { kafka, clock, topic } = this.#followed
     const askedAt = clock.monotonic()
+    this.#askedAt = askedAt
     const found = (await kafka.admin.topics([topic])).get(topic)
     if (found !== undefined) this.#knownAt = askedAt
+    this.#missing = found === undefined ? missing(topic) : null
     return found
   }
+}
 
-  async #pause(ms: number): Promise<void> {
-    if (this.#isClosed) return
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve
-      this.#followed.clock.setTimer(ms, resolve)
-    })
-  }
+function missing(topic: string): CodedError {
+  return new CodedError('TOPIC_MISSING', { operation: 'follow a topic', topic })
 }
 
 function isSame(a: TopicInfo, b: TopicInfo): boolean {

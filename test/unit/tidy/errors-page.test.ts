@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { errorTable } from '../../../src/errors.ts'
+import { requestProblems } from '../../../src/login-stats/http/request-problems.ts'
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/ERRORS.md'), 'utf8')
 
@@ -18,4 +19,22 @@ test('the errors page tells for every code what the engine does, the cause and t
     expect(text, code).toContain(cause)
     expect(text, code).toContain(hint)
   }
+})
+
+test('the errors page has every code that refuses a request over HTTP, and no other', () => {
+  const [, section = ''] = page.split(/^## Requests over HTTP$/m)
+  const rows = [...(section.split(/^## /m)[0] ?? '').matchAll(/^\| `(\w+)` \| (\d+) \| (.+) \|$/gm)]
+  expect(
+    Object.fromEntries(rows.map(([, code, status, meaning]) => [code, { status: Number(status), meaning }])),
+  ).toEqual(requestProblems)
+})
+
+test('the HTTP server knows no further codes', () => {
+  const directory = join(import.meta.dirname, '../../../src/login-stats/http')
+  const known = [...Object.keys(errorTable), ...Object.keys(requestProblems)]
+  for (const name of readdirSync(directory))
+    for (const [, code = ''] of readFileSync(join(directory, name), 'utf8').matchAll(
+      /'([A-Z]{3,}(?:_[A-Z]+)+)'/g,
+    ))
+      expect(known, name).toContain(code)
 })

@@ -106,7 +106,11 @@ describe('compare', () => {
       { rows: [{ ...goodRow, first_seen: '1970-01-01T00:00:49.000Z' }] },
       ['table first_seen: 1970-01-01T00:00:50.000Z 1970-01-01T00:00:49.000Z'],
     ],
-    ['a row that is none', { rows: ['rubbish'] }, ['table count: 3 null', 'table row: a row rubbish']],
+    [
+      'a row that is none',
+      { rows: ['rubbish'] },
+      ['table count: 3 null', 'table row: a row none in 7 bytes'],
+    ],
     ['an entry that was deleted', { counter: null }, ['changelog count: 3 0']],
     [
       'a first login of the changelog',

@@ -66,6 +66,18 @@ describe('Table', () => {
     expect(tableOf({ counter: 2, before: [1, 2], after: [2, 3] })).toMatchObject({ kept: 2, place: 2 })
   })
 
+  it.each(['{"user_id":"somebody"', '"somebody"', 'null', ''])(
+    'of what is no row tells the size alone: %s',
+    (value) => {
+      const ledger = new Ledger({ windowCount: 1, partitionCount: 1 })
+      const table = new Table(ledger, rules, new Differences())
+      table.add(recordOf({ offset: 0, key: 'total', value }), 0)
+      expect(table.oddities.get(ledger.find('total'))).toEqual([
+        { what: 'row', expected: 'a row', found: `none in ${value.length} bytes` },
+      ])
+    },
+  )
+
   it('notices a count that falls', () => {
     const { differences } = tableOf({ counter: 1, before: [2, 1], after: [] })
     expect(differences.first).toMatchObject([

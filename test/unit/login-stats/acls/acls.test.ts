@@ -74,7 +74,10 @@ describe('the command', () => {
       `${head} --operation Read --topic login-stats # table`,
       `${head} --operation Read --topic user-login-dlq # dlq`,
       `${head} --operation Write --topic user-login # dlq`,
-      `${head} --operation Read --group app-dlq-replay --resource-pattern-type prefixed # dlq`,
+      `${head} --operation Read --topic app-dlq-replay # dlq`,
+      `${head} --operation Write --topic app-dlq-replay # dlq`,
+      `${head} --operation Create --topic app-dlq-replay # dlq`,
+      `${head} --operation DescribeConfigs --topic app-dlq-replay # dlq`,
       `${head} --operation Write --transactional-id app-dlq-replay # dlq`,
     ])
   })

@@ -62,10 +62,10 @@ describe('dlq', () => {
       replay: 0,
       done: 0,
       repeated: 0,
+      held: 0,
       'other-code': 3,
       truncated: 0,
       foreign: 0,
-      unsure: 0,
       deleted: 0,
     }
     expect(sentences({ ...nothing, replay: 1, isComplete: true }, {})).toEqual(['Wrote back 1 dead letter.'])
@@ -74,13 +74,13 @@ describe('dlq', () => {
       replay: 1200,
       done: 2,
       repeated: 3,
+      held: 5,
       truncated: 1,
       foreign: 1,
-      unsure: 4,
       deleted: 9,
     }
     const told = sentences({ ...report, isComplete: false }, { dryRun: true, code: 'NOT_JSON' })
     expect(told[0]).toBe('Would write back 1,200 dead letters of NOT_JSON.')
-    expect(told).toHaveLength(8)
+    expect(told).toHaveLength(7)
   })
 })

@@ -77,6 +77,7 @@ describe('the program', () => {
     [['config', '--nonsense']],
     [['generate', '--rate', 'fast']],
     [['generate', '--invalid', '101%']],
+    [['generate', '--skew', '-1']],
     [['table', '--top', '3', '--least', '3']],
     [['topics', 'create', '--partitions', '0']],
   ])('refuses %j as wrong usage', async (args) => {

@@ -1,14 +1,25 @@
 import pc from 'picocolors'
 import { describe, expect, it } from 'vitest'
+import { parseDimensions } from '../../../../src/login-stats/domain/dimensions.ts'
 import type { KeyedRow, RowOrder } from '../../../../src/login-stats/table/index.ts'
 import { comparing } from '../../../../src/login-stats/table/row-order.ts'
 import { LiveView } from '../../../../src/login-stats/table-view/live-view.ts'
 import { bar, renderTable, rowLine } from '../../../../src/login-stats/table-view/render.ts'
-import { type Selection, selectRows } from '../../../../src/login-stats/table-view/select-rows.ts'
+import {
+  refuseUnknown,
+  type Selection,
+  selectRows,
+} from '../../../../src/login-stats/table-view/select-rows.ts'
 import { Sparklines } from '../../../../src/login-stats/table-view/sparklines.ts'
 
 const plain = pc.createColors(false)
-const everything: Selection = { dimensions: [], order: 'top', window: null, limit: null }
+const everything: Selection = {
+  dimensions: [],
+  counted: parseDimensions('device_type,locale'),
+  order: 'top',
+  window: null,
+  limit: null,
+}
 
 function row(dimension: string, value: string, count: number): KeyedRow {
   const rolling = { '1m': dimension === 'locale' && value === 'FR' ? 9 : 0, '24h': count }
@@ -38,10 +49,10 @@ const sample = tableOf(
 )
 
 describe('selectRows', () => {
-  it('gives the total first, then each dimension with its rows by count', async () => {
+  it('gives the total first, then each dimension in the order of the setting with its rows by count', async () => {
     const selected = await selectRows(sample, everything)
-    expect(selected.map(({ dimension }) => dimension)).toEqual(['total', 'locale', 'device_type'])
-    expect(selected[1]?.rows.map(({ value }) => value)).toEqual(['RU', 'DE', 'FR'])
+    expect(selected.map(({ dimension }) => dimension)).toEqual(['total', 'device_type', 'locale'])
+    expect(selected[2]?.rows.map(({ value }) => value)).toEqual(['RU', 'DE', 'FR'])
   })
 
   it('selects the top, the least, a window, and dimensions', async () => {
@@ -55,14 +66,53 @@ describe('selectRows', () => {
   })
 })
 
+describe('refuseUnknown', () => {
+  const refused = (table: typeof sample, selection: Partial<Selection>) =>
+    refuseUnknown(table, { ...everything, ...selection })
+
+  it('names what there is, where a dimension or window is not among it', async () => {
+    await expect(refused(sample, { dimensions: ['locale', 'local'] })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      details: { detail: '--dimension local: the table has locale, total, device_type.' },
+    })
+    await expect(refused(sample, { window: '7m' })).rejects.toThrow('the table has 1m, 24h')
+  })
+
+  it('lets pass what there is, and everything while the table is empty', async () => {
+    await refused(sample, { dimensions: ['locale', 'total'], window: '1m' })
+    await refused(tableOf(), { dimensions: ['local'], window: '7m' })
+  })
+})
+
 describe('Sparklines', () => {
   it('show how many logins came in each second, and forget what is not shown', () => {
     const sparklines = new Sparklines(4)
     expect(sparklines.of('locale:RU')).toBe('    ')
-    for (const count of [10, 10, 17, 18, 18]) sparklines.note([row('locale', 'RU', count)])
+    for (const [second, count] of [10, 10, 17, 18, 18].entries())
+      sparklines.note([row('locale', 'RU', count)], second * 1000)
     expect(sparklines.of('locale:RU')).toBe('▁█▂▁')
-    sparklines.note([])
+    sparklines.note([], 5000)
     expect(sparklines.of('locale:RU')).toBe('    ')
+  })
+
+  it('are of seconds, however long it is from one look to the next', () => {
+    const sparklines = new Sparklines(4)
+    for (let at = 0; at <= 12_500; at += 1250)
+      sparklines.note([row('locale', 'RU', at < 10_000 ? 0 : at)], at)
+    // 8,750 to 10,000: all of it came then, as far as one knows; a fifth of it before 9,000. Then 1,000 a second.
+    expect(sparklines.of('locale:RU')).toBe('▃█▂▂')
+  })
+
+  it('stand still while nothing newer can be read, and tell what came meanwhile as a mean', () => {
+    const sparklines = new Sparklines(4)
+    const note = (count: number, at: number) => sparklines.note([row('locale', 'RU', count)], at)
+    for (let second = 0; second <= 4; second++) note(second * 10, second * 1000)
+    for (let draw = 0; draw < 40; draw++) note(40 + draw, 4000)
+    expect(sparklines.of('locale:RU')).toBe('████')
+    note(80, 12_000)
+    expect(sparklines.of('locale:RU')).toBe('████')
+    note(90, 13_000)
+    expect(sparklines.of('locale:RU')).toBe('▅▅▅█')
   })
 })
 
@@ -72,7 +122,7 @@ describe('renderTable', () => {
 
   it('shows the total, and of each dimension its rows with bars and rolling counts', async () => {
     const lines = await render(80, null)
-    expect(lines[0]).toBe('1,510 logins  as of 2023-09-12 01:10:04 UTC')
+    expect(lines[0]).toBe('1,510 logins   as of 2023-09-12 01:10:04 UTC')
     const locale = lines.findIndex((line) => line.startsWith('locale'))
     expect(lines[locale]).toMatch(/count .* 1m +24h$/)
     expect(lines[locale + 1]).toMatch(/^RU +1,200 +█+ +0 +1,200$/)
@@ -111,6 +161,61 @@ describe('renderTable', () => {
     expect(await render(80, 1)).toHaveLength(1)
   })
 
+  it('gives the room that one dimension does not need to the others', async () => {
+    const many = Array.from({ length: 50 }, (_, at) => row('locale', `L${at}`, at + 1))
+    const few = ['a', 'b'].map((value) => row('device_type', value, 5))
+    const lines = await render(80, 40, tableOf(row('total', 'total', 9), ...few, ...many))
+    expect(lines).toHaveLength(40)
+    expect(lines.filter((line) => line.startsWith('L'))).toHaveLength(31)
+    expect(lines.at(-1)).toBe('... 19 more')
+  })
+
+  it('shows every dimension on a low terminal, without gaps between them', async () => {
+    const table = tableOf(
+      row('total', 'total', 9),
+      ...['locale', 'device_type', 'app_version'].flatMap((dimension) =>
+        Array.from({ length: 9 }, (_, at) => row(dimension, `v${at}`, at + 1)),
+      ),
+    )
+    const lines = await render(60, 11, table)
+    expect(lines).toHaveLength(11)
+    expect(lines).not.toContain('')
+    for (const name of ['locale', 'device_type', 'app_version'])
+      expect(lines.some((line) => line.startsWith(name))).toBe(true)
+    // Less than that is no table any more: whole dimensions go.
+    const low = await render(60, 8, table)
+    expect(low).toHaveLength(8)
+    expect(low.at(-1)).toMatch(/^\.\.\. \d more$/)
+  })
+
+  it('cuts none of the short texts where another line holds it', async () => {
+    const status = ['STALE: as of 40 s ago', 'tasks: 8 running on 2 instances, lag 297', 'dead letters: 641']
+    const selected = await selectRows(sample, everything)
+    const wide = renderTable(selected, { columns: 120, lines: 24, colours: plain, status })
+    expect(wide[2]).toBe(status.join('   '))
+    const narrow = renderTable(selected, { columns: 60, lines: 24, colours: plain, status })
+    expect(narrow.slice(2, 4)).toEqual([status[0], `${status[1]}   ${status[2]}`])
+  })
+
+  it('wraps by what is seen, not by the codes of colours', async () => {
+    const selected = await selectRows(sample, everything)
+    const colours = pc.createColors(true)
+    const [first] = renderTable(selected, { columns: 46, lines: 24, colours, ratePerSecond: null })
+    expect(first).toMatch(/1,510 logins.*as of 2023-09-12 01:10:04 UTC/)
+    const narrow = renderTable(selected, { columns: 48, lines: 24, colours, ratePerSecond: 3.7 })
+    expect(narrow.slice(0, 2)).toEqual([
+      colours.bold('1,510 logins, 4/s'),
+      colours.dim('as of 2023-09-12 01:10:04 UTC'),
+    ])
+  })
+
+  it('says what the columns without numbers are', async () => {
+    const selected = await selectRows(sample, everything)
+    const options = { columns: 120, lines: 24, colours: plain, sparklines: new Sparklines(16), window: '1m' }
+    const heading = renderTable(selected, options).find((line) => line.startsWith('locale'))
+    expect(heading).toMatch(/count +last 16 s +in 1m +1m +24h$/)
+  })
+
   it('lets no escape sequence of a value through to the terminal', async () => {
     const text = (await render(80, null, tableOf(row('locale', '\u001b]0;x\u0007\u202e', 1)))).join('\n')
     expect(text).not.toContain('\u001b')
@@ -136,16 +241,21 @@ describe('bar', () => {
   })
 })
 
+/** Keeps what was written last. */
+function screenOf(columns: number, rows: number) {
+  const screen = {
+    ...{ columns, rows },
+    written: '',
+    write(text: string) {
+      screen.written = text
+    },
+  }
+  return screen
+}
+
 describe('LiveView', () => {
   it('draws over the last frame, and anew after a change of size', () => {
-    const screen = {
-      columns: 80,
-      rows: 24,
-      written: '',
-      write(text: string) {
-        screen.written = text
-      },
-    }
+    const screen = screenOf(80, 24)
     const view = new LiveView(screen)
     view.draw(['a', 'b', 'c'])
     expect(screen.written).not.toContain('A')
@@ -159,6 +269,28 @@ describe('LiveView', () => {
     expect(screen.written).toContain('\u001b[2J')
     view.close()
     expect(screen.written).toBe('\u001b[?25h')
+  })
+
+  it('keeps lines above the frames, and the first of them alone where there is no room', () => {
+    const screen = screenOf(40, 40)
+    const view = new LiveView(screen, ['first', 'x'.repeat(50)])
+    expect(view.size.lines).toBe(40 - 1 - 3)
+    view.draw(['a', 'b'])
+    expect(screen.written).toMatch(/first.*\n.*xxx.*\n.*a.*\n.*b/)
+    view.draw(['a', 'b'])
+    expect(screen.written).not.toContain('first')
+    expect(screen.written).toContain('\u001b[2A')
+    screen.rows = 30
+    view.draw(['a', 'b'])
+    expect(screen.written).toContain('first')
+    screen.rows = 22
+    expect(view.size.lines).toBe(22 - 1 - 1)
+    view.draw(['a', 'b'])
+    expect(screen.written).toContain('first')
+    expect(screen.written).not.toContain('xxx')
+    view.draw(['a', 'b'])
+    expect(screen.written).toContain('first')
+    expect(screen.written).toContain('\u001b[3A')
   })
 
   it('leaves the last line free, and copes with a terminal that does not know its size', () => {

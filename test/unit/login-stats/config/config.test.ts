@@ -197,6 +197,42 @@ describe('loadConfig', () => {
     expect(problems(environment as unknown as Environment).join('\n')).toContain(expected)
   })
 
+  it.each([
+    ['http://host:8080', 'http://host:8080'],
+    ['https://host.example/', 'https://host.example'],
+    ['http://[fd00::1]:8080', 'http://[fd00::1]:8080'],
+    ['http://login-stats-0.login-stats-headless.stats.svc:8080', undefined],
+  ])('HTTP_ADVERTISED_URL may be an origin: %s', (given, read = given) => {
+    expect(loadConfig({ HTTP_ADVERTISED_URL: given }).httpAdvertisedUrl).toBe(read)
+  })
+
+  it.each([
+    'host:8080',
+    'ftp://host:8080',
+    'http://',
+    'http://proxy/path',
+    'http://host:8080/?q=1',
+    'http://host:8080?',
+    'http://host:8080/#top',
+    'http://user@host:8080',
+    'http://@host:8080',
+    'http://user:sesame@host:8080',
+    'http://user:ses@me/sesame@host:8080',
+  ])('HTTP_ADVERTISED_URL may be nothing but an origin: %s', (given) => {
+    const [problem = '', ...more] = problems({ HTTP_ADVERTISED_URL: given })
+    expect(more).toEqual([])
+    expect(problem).toContain(
+      ': must be a URL such as http://host:8080, without user, password, path or query',
+    )
+    expect(problem).not.toMatch(/user[:@]|ses/)
+  })
+
+  it('tells no credentials that stand where brokers should', () => {
+    expect(problems({ KAFKA_BROKERS: 'a:1,me:sesame@b:2' })).toEqual([
+      'KAFKA_BROKERS=***@b:2: must be a list of host:port, separated by commas, not "***@b:2"',
+    ])
+  })
+
   it('takes the brokers from KAFKA_BOOTSTRAP_SERVERS too, also where both say the same', () => {
     expect(loadConfig({ KAFKA_BOOTSTRAP_SERVERS: 'b:1' }).brokers).toEqual(['b:1'])
     expect(loadConfig({ KAFKA_BROKERS: 'b:1', KAFKA_BOOTSTRAP_SERVERS: 'b:1' }).brokers).toEqual(['b:1'])

@@ -3,7 +3,7 @@ import type { Letter } from '../../../../src/login-stats/dead-letters/letters.ts
 import { ReplayBatch } from '../../../../src/login-stats/dead-letters/replay-batch.ts'
 import type { Header, RecordAppender, TransactionalProducer } from '../../../../src/ports/kafka.ts'
 
-const start = { offset: 5, source: -1, time: -1, since: 0 }
+const start = { offset: 5, source: -1, time: -1, again: [] }
 
 /** A producer whose appenders only count, a hundred bytes for each record. */
 function counting() {
@@ -71,5 +71,7 @@ describe('a batch of replayed records', () => {
     batch.pass(0, 3)
     batch.pass(1, 9)
     expect(batch.next().marks.map(({ offset }) => offset)).toEqual([5, 9])
+    expect([...batch.moved]).toEqual([1])
+    expect(batch.next().moved.size).toBe(0)
   })
 })

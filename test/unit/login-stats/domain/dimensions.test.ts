@@ -5,6 +5,8 @@ import {
   type Dimension,
   dimensionOf,
   encodeKeyPart,
+  inCountedOrder,
+  keyRange,
   parseDimensions,
   parseKey,
   tableKey,
@@ -22,6 +24,17 @@ function keyOf({ fields, values }: { fields: string[]; values: string[] }): stri
   const dimension: Dimension = { name: fields.map(encodeKeyPart).join('+'), fields }
   return Buffer.from(tableKey(dimension, values)).toString()
 }
+
+describe('dimensions that rows are found of', () => {
+  it('come in the order of the setting, those that are not counted any more after them, without the total', () => {
+    const counted = parseDimensions('locale,device_type,app_version')
+    expect(inCountedOrder(['ip', 'device_type', 'total', 'locale'], counted)).toEqual([
+      'locale',
+      'device_type',
+      'ip',
+    ])
+  })
+})
 
 describe('table keys', () => {
   it('are those of the contract', () => {
@@ -45,6 +58,23 @@ describe('table keys', () => {
         expect(keyOf(one) === keyOf(other)).toBe(JSON.stringify(one) === JSON.stringify(other))
       }),
     )
+  })
+
+  it('lie between the bounds of their own dimension, and of no other', () => {
+    fc.assert(
+      fc.property(keyed, keyed, (one, other) => {
+        const key = Buffer.from(keyOf(one))
+        const isIn = ({ fields }: { fields: string[] }) => {
+          const { gte, lt } = keyRange(fields.map(encodeKeyPart).join('+'))
+          return gte.compare(key) <= 0 && lt.compare(key) > 0
+        }
+        expect(isIn(one)).toBe(true)
+        expect(isIn(other)).toBe(keyOf({ ...other, values: [] }) === keyOf({ ...one, values: [] }))
+      }),
+    )
+    const { gte, lt } = keyRange('locale')
+    const total = Buffer.from('total')
+    expect(gte.compare(total) <= 0 && lt.compare(total) > 0).toBe(false)
   })
 
   it('never read as the total', () => {
@@ -78,7 +108,7 @@ describe('DIMENSIONS', () => {
     expect(parseDimensions(' ')).toEqual([])
   })
 
-  it.each(['a,,b', 'a+', 'a,a', 'a+a', '100%', 'a%2'])('refuses %s', (text) => {
+  it.each(['a,,b', 'a+', 'a,a', 'a+a', '100%', 'a%2', 'locale, total'])('refuses %s', (text) => {
     expect(() => parseDimensions(text)).toThrow('CONFIG_INVALID')
   })
 })

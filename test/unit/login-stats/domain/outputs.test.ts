@@ -79,6 +79,18 @@ describe('a table row', () => {
       expect(parseRow(Buffer.from(text))).toBeNull()
     },
   )
+
+  it('is not seen where a count is no whole number that can be told exactly', () => {
+    const times = '"first_seen":"t","last_seen":"t","as_of":"t"'
+    const rowOf = (count: string, rolling: string) =>
+      parseRow(Buffer.from(`{"dimension":"a","value":"b","count":${count},"rolling":${rolling},${times}}`))
+    expect(rowOf('1', '{"1m":0}')).toMatchObject({ count: 1, rolling: { '1m': 0 } })
+    for (const number of ['1.5', '-1', '9007199254740993', '1e999', '"1"', 'null']) {
+      expect(rowOf(number, '{}'), number).toBeNull()
+      expect(rowOf('1', `{"1m":0,"5m":${number}}`), number).toBeNull()
+    }
+    expect(rowOf('1', '[1]')).toBeNull()
+  })
 })
 
 describe('an enriched record', () => {

@@ -76,6 +76,42 @@ describe('loginGenerator', () => {
   })
 })
 
+describe('the skew', () => {
+  /** How many logins have each value, of those that have one as it is made. */
+  const countsOf = (field: 'locale' | 'device_type' | 'app_version', skew: number | undefined) => {
+    const counts = new Map<string, number>()
+    const options = { seed: 11, userCount: 40_000, ...(skew === undefined ? {} : { skew }) }
+    for (const { value } of take(40_000, options)) {
+      const given = (JSON.parse(value!.toString()) as Record<string, unknown>)[field]
+      if (given && given !== 'ES' && given !== '50%:a+b')
+        counts.set(String(given), (counts.get(String(given)) ?? 0) + 1)
+    }
+    return [...counts.values()].toSorted((a, b) => b - a)
+  }
+  const weights = {
+    locale: Array.from({ length: 69 }, (_, index) => 1 / (index + 1)),
+    device_type: [3, 2, 1, 1],
+    app_version: Array.from({ length: 6 }, (_, index) => 1 / (index + 1)),
+  }
+
+  it.each(
+    ([0, 0.5, undefined, 2, 10] as const).flatMap((skew) =>
+      (['locale', 'device_type', 'app_version'] as const).map((field) => [skew, field] as const),
+    ),
+  )('%s: the frequencies of %s are those powers of their weights', (skew, field) => {
+    const counts = countsOf(field, skew)
+    const powers = weights[field].map((weight) => weight ** (skew ?? 1))
+    const sum = powers.reduce((total, power) => total + power, 0)
+    const logins = counts.reduce((total, count) => total + count, 0)
+    for (const [index, power] of powers.entries()) {
+      const expected = (logins * power) / sum
+      // Five standard deviations of a user's choice and of the choice of users; the order of rare ones is by chance.
+      const deviation = 5 * Math.sqrt(2 * expected) + 5
+      expect(Math.abs((counts[index] ?? 0) - expected), `${index}`).toBeLessThan(deviation)
+    }
+  })
+})
+
 describe('Xoshiro128', () => {
   it('spreads evenly', () => {
     const random = new Xoshiro128(1)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { freshness, staleAfterMs } from '../../../../src/login-stats/page/freshness.js'
 
 const now = 1_000_000
-const answer = { receivedAt: now, ageMs: 200, isComplete: true }
+const answer = { receivedAt: now, ageMs: 200, isComplete: true, failure: null }
 
 test.each([
   ['before the first attempt has ended', null, null, 'connecting'],
@@ -12,6 +12,12 @@ test.each([
   ['the table has not been read to its end', true, { ...answer, isComplete: false }, 'reading'],
   ['an answer that was old when it came', true, { ...answer, ageMs: staleAfterMs }, 'stale'],
   ['an answer that came long ago', true, { ...answer, receivedAt: now - staleAfterMs }, 'stale'],
+  [
+    'the table cannot be read',
+    true,
+    { ...answer, ageMs: null, isComplete: false, failure: 'why' },
+    'hindered',
+  ],
   [
     'an old answer of a table that is not complete',
     true,

@@ -5,6 +5,7 @@ import {
   hasAllRows,
   leastCount,
   loginsOf,
+  loginsOfAll,
   ranking,
   topCount,
 } from '../../../../src/login-stats/page/ranking.js'
@@ -15,6 +16,7 @@ function served(rows: readonly Row[], number: (row: Row) => number, limit = 10) 
   const ordered = rows.toSorted((a, b) => number(b) - number(a) || (a.key < b.key ? -1 : 1))
   return {
     key_count: rows.length,
+    sum: rows.reduce((sum, row) => sum + number(row), 0),
     top: ordered.slice(0, limit),
     least: ordered.toReversed().slice(0, limit),
   }
@@ -25,6 +27,21 @@ const someRows = fc
   .map((counts) =>
     counts.map(({ count, recent }, index) => row('locale', `v${index}`, count, { '5m': recent })),
   )
+
+describe('the logins of all rows of a dimension', () => {
+  test('are their sum, in the window that is shown', () => {
+    fc.assert(
+      fc.property(someRows, fc.constantFrom(null, '5m'), (rows, window) => {
+        const sum = rows.reduce((all, each) => all + loginsOf(each, window), 0)
+        const ofWindow = served(rows, (each) => loginsOf(each, window))
+        expect(loginsOfAll(ofWindow, window, true)).toBe(sum)
+        // Of all time alone the rows are known: what they have in the window can be told where they are all of them.
+        const ofAllTime = served(rows, ({ count }) => count)
+        if (window !== null) expect(loginsOfAll(ofAllTime, window, false)).toBe(rows.length > 20 ? null : sum)
+      }),
+    )
+  })
+})
 
 describe('a ranking', () => {
   test('shows the top, tells how many it leaves out, and ends with the least', () => {

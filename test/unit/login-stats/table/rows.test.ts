@@ -92,7 +92,7 @@ describe.each([
       }),
       { numRuns: 60 },
     )
-  })
+  }, 30_000)
 })
 
 const order: fc.Arbitrary<RowOrder> = fc.record({
@@ -114,4 +114,11 @@ test('the first rows in an order are those of the whole, sorted', () => {
       },
     ),
   )
+})
+
+test('a number of rows that is no whole number from 0 on is refused by its name', () => {
+  const compare = comparing({ by: 'count', direction: 'falling' })
+  for (const limit of [2.5, -1, Number.NaN, Number.POSITIVE_INFINITY, undefined as unknown as number])
+    expect(() => new First(limit, compare), String(limit)).toThrow(/^limit must be a whole number/)
+  expect(new First(0, compare).rows).toEqual([])
 })

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { TopicFollower } from '../../../../src/login-stats/table/topic-follower.ts'
+import type { Fetcher, KafkaAdmin, KafkaClient, TopicInfo } from '../../../../src/ports/kafka.ts'
+import { systemClock } from '../../../../src/system/clock.ts'
+import { createLogger } from '../../../../src/system/logger.ts'
+
+const topic = 'table'
+
+/** Kafka with one empty topic, which may be taken away. It answers at once, and counts how often it is asked for the topic. */
+class EmptyTopic {
+  isThere = true
+  lookUps = 0
+
+  client(): KafkaClient {
+    const info: TopicInfo = { name: topic, topicId: 'id', partitionCount: 1 }
+    const admin: Partial<KafkaAdmin> = {
+      topics: async () => {
+        this.lookUps += 1
+        await systemClock.yield()
+        return new Map(this.isThere ? [[topic, info]] : [])
+      },
+      listOffsets: async () => [0],
+    }
+    const fetcher: Partial<Fetcher> = {
+      ...{ onArrival: () => undefined, seek: () => undefined, throwFailure: () => undefined },
+      ...{ poll: () => null, close: async () => undefined },
+      currentAt: () => systemClock.monotonic(),
+    }
+    return { admin, fetcher: () => fetcher } as unknown as KafkaClient
+  }
+}
+
+test('a topic that is gone is told at once, looked for once a second, and makes what was read older until it is back', async () => {
+  const kafka = new EmptyTopic()
+  const follower = new TopicFollower({
+    ...{ kafka: kafka.client(), clock: systemClock, log: createLogger({ level: 'silent' }), topic },
+    ...{ isCompacted: true, take: () => undefined, restart: () => undefined },
+  })
+  follower.start()
+  try {
+    await follower.complete
+    kafka.isThere = false
+    const before = kafka.lookUps
+    await systemClock.sleep(1500)
+    expect(follower.failure).toMatchObject({ code: 'TOPIC_MISSING' })
+    await systemClock.sleep(1000)
+    expect(kafka.lookUps - before).toBeLessThanOrEqual(3)
+    expect(follower.isComplete).toBe(true)
+    expect(follower.ageMs).toBeGreaterThan(2000)
+    kafka.isThere = true
+    await expect.poll(() => follower.failure, { timeout: 3000 }).toBeNull()
+    await expect.poll(() => follower.ageMs, { timeout: 3000 }).toBeLessThan(1500)
+  } finally {
+    await follower.close()
+  }
+})
