@@ -7,8 +7,9 @@
  *   3. It takes the id only where the group, asked just before, says that it has the task: a process that stood still for longer than its
  *      session would fence the new owner otherwise.
  *   4. What it tells is no older than its having the id: so nobody before it knew more.
- *   5. Each summary is a transaction of its own; one that fails is left out, and the next interval begins anew. So does the interval after
- *      a process stood still: what it knows is old.
+ *   5. A process that stood still gives the id up and begins with 3 again: what it knows of the group and of the table is old.
+ *   6. Each summary is a transaction of its own; one that fails is left out. The next look comes an interval after the last has ended:
+ *      however long that took, an instance never publishes two within a moment.
  */
 import { partitionFor } from '../../bytes/murmur2.ts'
 import { coded } from '../../errors.ts'
@@ -47,7 +48,7 @@ const countingSubtopology = 1
 const transactionTimeoutMs = 10_000
 /** Nobody has the task for long before the first look. */
 const firstLookMs = 1000
-/** Who comes so late, or waits so long for an answer, may have stood still. Shorter than any session. */
+/** Who comes so late, or waits so long for an answer, may have stood still. Shorter than sessions usually are. */
 const stallMs = 3000
 /** How long a summary is waited for that is young enough. */
 const freshWithinMs = 5000
@@ -81,32 +82,34 @@ export class InsightsPublisher {
 
   #next(delayMs: number): void {
     if (this.#isClosed) return
-    const { clock, intervalMs } = this.#options
+    const { clock } = this.#options
     const dueAt = clock.monotonic() + delayMs
     this.#cancel = clock.setTimer(delayMs, () => {
-      if (clock.monotonic() - dueAt > stallMs) this.#next(intervalMs)
-      else this.#round = this.#publish()
+      if (this.#stoodStill(dueAt)) this.#giveIdUp()
+      this.#round = this.#publish()
     })
   }
 
+  /** What was due then has come now. */
+  #stoodStill(dueAt: number): boolean {
+    return this.#options.clock.monotonic() - dueAt > stallMs
+  }
+
   async #publish(): Promise<void> {
-    const { clock, log, intervalMs } = this.#options
-    let startedAt = clock.monotonic()
+    const { log, intervalMs } = this.#options
     let pauseMs = 0
     try {
-      // The interval goes on from when the table was young enough to be told of.
-      if (await this.#isOwner()) startedAt += await this.#publishOnce()
+      if (await this.#isOwner()) await this.#publishOnce()
       else this.#stepDown()
     } catch (cause) {
       const failure = coded(cause, 'publish insights')
       // Another instance has taken the id, or Kafka cannot be asked now. The counts do not depend on it.
       log.warn({ code: failure.code }, failure.message)
-      this.#producer?.close()
-      this.#producer = null
+      this.#giveIdUp()
       // Another instance takes itself for the owner: whoever is wrong learns of it before the next but one.
       if (failure.code === 'PRODUCER_FENCED') pauseMs = intervalMs
     }
-    this.#next(pauseMs + Math.max(0, intervalMs - (clock.monotonic() - startedAt)))
+    this.#next(pauseMs + intervalMs)
   }
 
   async #isOwner(): Promise<boolean> {
@@ -120,14 +123,11 @@ export class InsightsPublisher {
     return status().some(({ task, state }) => task === this.#totalsTask && state === 'running')
   }
 
-  /** Resolves with how long it has waited for the table, in ms. */
-  async #publishOnce(): Promise<number> {
+  async #publishOnce(): Promise<void> {
     const { clock, log, topic, insights, hold, published } = this.#options
     this.#release ??= hold()
     const producer = this.#producer ?? (await this.#takeId())
-    const waitedFrom = clock.monotonic()
-    if (producer === null || !(await this.#isYoung())) return 0
-    const waitedMs = clock.monotonic() - waitedFrom
+    if (producer === null || !(await this.#isYoung())) return
     const summary = await insights()
     const records = producer.appender()
     records.append(null, Buffer.from(JSON.stringify(summary)), clock.now())
@@ -135,7 +135,6 @@ export class InsightsPublisher {
     await producer.commit()
     published()
     log.info(inShort(summary), 'Insights')
-    return waitedMs
   }
 
   /** Fences the instance that has published before; null where the group does not say that this one is to. */
@@ -159,7 +158,12 @@ export class InsightsPublisher {
     for (;;) {
       if (((await tableCurrentAt()) ?? Number.NEGATIVE_INFINITY) >= this.#takenAt) return true
       if (this.#isClosed || clock.monotonic() >= deadline) return false
+      const dueAt = clock.monotonic() + lookAgainMs
       await clock.sleep(lookAgainMs)
+      if (this.#stoodStill(dueAt)) {
+        this.#giveIdUp()
+        return false
+      }
     }
   }
 
@@ -169,14 +173,18 @@ export class InsightsPublisher {
     const task = this.#totalsTask
     const askedAt = clock.monotonic()
     const description = await kafka.admin.describeGroup(topology.applicationId)
-    if (task === null || clock.monotonic() - askedAt > stallMs) return false
+    if (task === null || this.#stoodStill(askedAt)) return false
     const members = description.state === 'Stable' ? viewMembers(topology, description) : []
     return members.some((member) => member.processId === instance && member.activeTasks.includes(task))
   }
 
-  #stepDown(): void {
+  #giveIdUp(): void {
     this.#producer?.close()
     this.#producer = null
+  }
+
+  #stepDown(): void {
+    this.#giveIdUp()
     this.#release?.()
     this.#release = null
   }
