@@ -8,6 +8,7 @@ import { createKafkaClient } from '../../src/kafka/client.ts'
 import { loadConfig } from '../../src/login-stats/config/index.ts'
 import { type LetterRow, type ListOptions, listLetters } from '../../src/login-stats/dead-letters/list.ts'
 import { type ReplayReport, replay } from '../../src/login-stats/dead-letters/replay.ts'
+import type { RepeatedLetters } from '../../src/login-stats/dead-letters/replay-decision.ts'
 import { deadLetter } from '../../src/login-stats/domain/dead-letter.ts'
 import type { KafkaClient } from '../../src/ports/kafka.ts'
 import { SimulatedBroker } from './broker/simulated-broker.ts'
@@ -84,8 +85,12 @@ class World {
     return ended === null ? null : ended.value
   }
 
-  /** Dead letters of two codes, by turns, in transactions of a few. */
-  async writeLetters(perPartition = lettersPerPartition, perTransaction = 5): Promise<void> {
+  /** Dead letters of two codes, by turns, in transactions of a few; all of them once more for each time that the input is read again. */
+  async writeLetters({
+    perPartition = lettersPerPartition,
+    perTransaction = 5,
+    readings = 1,
+  } = {}): Promise<void> {
     const { process, kafka } = this.process('writer')
     const topics = ['in', 'dead'].map((name) => ({
       ...{ name, partitionCount: partitions, replicationFactor: -1, config: {} },
@@ -94,13 +99,14 @@ class World {
       await kafka.admin.createTopics(topics)
       const producer = kafka.producer({ transactionalId: 'writer', transactionTimeoutMs: 60_000 })
       await producer.init()
-      for (let from = 0; from < perPartition; from += perTransaction)
+      for (let from = 0; from < readings * perPartition; from += perTransaction)
         for (let partition = 0; partition < partitions; partition++) {
           const records = producer.appender()
-          for (let offset = from; offset < Math.min(from + perTransaction, perPartition); offset++) {
+          const to = Math.min(from + perTransaction, readings * perPartition)
+          for (let offset = from % perPartition, at = from; at < to; at++, offset = at % perPartition) {
             const code = codes[offset % codes.length] ?? 'NOT_JSON'
             const value = Buffer.from(`${partition}:${offset}`)
-            const place = { topic: 'in', partition, offset, timestamp: process.clock.now() }
+            const place = { topic: 'in', partition, offset, timestamp: offset }
             const record = { key: null, value, headers: [], ...place }
             const letter = deadLetter(record, { code, message: 'It is wrong.' }, 1_000_000)
             records.append(letter.key, letter.value, process.clock.now(), letter.headers)
@@ -118,12 +124,13 @@ class World {
   begin(
     name: string,
     code: string | null = null,
+    repeated: RepeatedLetters = 'ask',
   ): { process: SimulatedProcess; report: Promise<ReplayReport> } {
     const { process, kafka } = this.process(name)
     const report = replay({
       ...{ kafka, clock: process.clock, log: silentLog, config, code, rate },
       ...{ limit: Number.POSITIVE_INFINITY, isDryRun: false },
-      repeated: 'ask',
+      repeated,
       isStopped: () => false,
       onProgress: () => {},
     })
@@ -136,8 +143,8 @@ class World {
     return this.within(process, listLetters({ kafka, clock: process.clock, config, since, ...options }))
   }
 
-  async replay(name: string, code: string | null = null): Promise<ReplayReport | null> {
-    const { process, report } = this.begin(name, code)
+  async replay(...how: Parameters<World['begin']>): Promise<ReplayReport | null> {
+    const { process, report } = this.begin(...how)
     return await this.within(process, report)
   }
 
@@ -172,29 +179,40 @@ describe('a replay', () => {
     expect(await world.replay('second')).toMatchObject({ replay: 0, done: 0 })
   })
 
-  it.each([
-    ['before it is sent', null],
-    ['while it is on its way', 0],
-    ['when it has arrived', 0.4],
-  ])('that dies at any of its requests, %s, is finished by the next one', async (_when, delayMs) => {
-    let requests = Number.POSITIVE_INFINITY
-    for (let at = 1; at < requests; at++) {
-      const world = new World(at)
-      await world.writeLetters()
-      let sent = 0
-      world.onRequest = (process) => {
-        if (process.name !== 'victim' || ++sent !== at) return
-        if (delayMs === null) process.kill()
-        else world.queue.after(delayMs, () => process.kill())
+  /** What replays may do with the letters of records that were read twice; 'ask' would not come to the end of them. */
+  const ways = [
+    { readings: 1, repeated: 'ask' },
+    { readings: 2, repeated: 'skip' },
+    { readings: 3, repeated: 'write' },
+  ] as const
+  const deaths = [
+    { when: 'before it is sent', delayMs: null },
+    { when: 'while it is on its way', delayMs: 0 },
+    { when: 'when it has arrived', delayMs: 0.4 },
+  ]
+
+  it.each(ways.flatMap((way) => deaths.map((death) => ({ ...way, ...death }))))(
+    'that dies at any of its requests, $when, is finished by the next one: $repeated',
+    async ({ delayMs, readings, repeated }) => {
+      let requests = Number.POSITIVE_INFINITY
+      for (let at = 1; at < requests; at++) {
+        const world = new World(at)
+        await world.writeLetters({ readings })
+        let sent = 0
+        world.onRequest = (process) => {
+          if (process.name !== 'victim' || ++sent !== at) return
+          if (delayMs === null) process.kill()
+          else world.queue.after(delayMs, () => process.kill())
+        }
+        // A replay of one code, with all that it has to look up, is as good a victim.
+        const report = await world.replay('victim', at % 2 === 0 ? 'NOT_JSON' : null, repeated)
+        if (report !== null) requests = Math.min(requests, at)
+        await world.replay('next', null, repeated)
+        await world.expectAllOnce(`killed at request ${at}`)
       }
-      // A replay of one code, with all that it has to look up, is as good a victim.
-      const report = await world.replay('victim', at % 2 === 0 ? 'NOT_JSON' : null)
-      if (report !== null) requests = Math.min(requests, at)
-      await world.replay('next')
-      await world.expectAllOnce(`killed at request ${at}`)
-    }
-    expect(requests).toBeGreaterThan(40)
-  })
+      expect(requests).toBeGreaterThan(40)
+    },
+  )
 
   const bad: Partial<NetworkConditions> = {
     unreachable: 0.02,
@@ -207,44 +225,50 @@ describe('a replay', () => {
     longestSilenceMs: 3000,
   }
 
-  it('beside another one, over connections that lose, delay and repeat, writes none back twice', async () => {
-    const outcomes: Record<string, number> = {}
-    for (let seed = 1; seed <= 150; seed++) {
-      const world = new World(seed)
-      await world.writeLetters()
-      Object.assign(world.network.conditions, bad)
-      for (let round = 0; round < 3; round++) {
-        const begun = [world.begin('one'), world.begin('two', world.random.pick([null, ...codes]))]
-        const ends = begun.map(async ({ report }) => {
-          const outcome = await report.then(
-            () => 'done',
-            (error: unknown) => coded(error, 'replay').code,
-          )
-          outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
-        })
-        const ended = Promise.all(ends)
-        let isOver = false
-        void ended.then(() => {
-          isOver = true
-        })
-        await world.queue.runUntil(world.queue.now + world.random.between(50, 20_000), () => isOver)
-        for (const { process } of begun) process.kill()
+  it.each(ways)(
+    'beside another one, over connections that lose, delay and repeat, writes none back twice: $repeated',
+    async ({ readings, repeated }) => {
+      const outcomes: Record<string, number> = {}
+      for (let seed = 1; seed <= 150; seed++) {
+        const world = new World(seed)
+        await world.writeLetters({ readings })
+        Object.assign(world.network.conditions, bad)
+        for (let round = 0; round < 3; round++) {
+          const begun = [
+            world.begin('one', null, repeated),
+            world.begin('two', world.random.pick([null, ...codes]), repeated),
+          ]
+          const ends = begun.map(async ({ report }) => {
+            const outcome = await report.then(
+              () => 'done',
+              (error: unknown) => coded(error, 'replay').code,
+            )
+            outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
+          })
+          const ended = Promise.all(ends)
+          let isOver = false
+          void ended.then(() => {
+            isOver = true
+          })
+          await world.queue.runUntil(world.queue.now + world.random.between(50, 20_000), () => isOver)
+          for (const { process } of begun) process.kill()
+        }
+        Object.assign(world.network.conditions, calm)
+        // What is late still arrives.
+        await world.queue.runUntil(world.queue.now + 60_000)
+        expect(await world.replay('last', null, repeated), `seed ${seed}`).toMatchObject({ isComplete: true })
+        await world.expectAllOnce(`seed ${seed}`)
       }
-      Object.assign(world.network.conditions, calm)
-      // What is late still arrives.
-      await world.queue.runUntil(world.queue.now + 60_000)
-      expect(await world.replay('last'), `seed ${seed}`).toMatchObject({ isComplete: true })
-      await world.expectAllOnce(`seed ${seed}`)
-    }
-    expect(outcomes.done).toBeGreaterThan(10)
-    expect(outcomes.PRODUCER_FENCED).toBeGreaterThan(10)
-  })
+      expect(outcomes.done).toBeGreaterThan(10)
+      expect(outcomes.PRODUCER_FENCED).toBeGreaterThan(10)
+    },
+  )
 })
 
 describe('a list', () => {
   it('has the newest or the oldest of all partitions, however many there are', async () => {
     const world = new World(1)
-    await world.writeLetters(2600, 50)
+    await world.writeLetters({ perPartition: 2600, perTransaction: 50 })
     const all = (await world.list({ order: 'oldest', limit: 100_000, code: null })) ?? []
     expect(all).toHaveLength(2600 * partitions)
     for (const order of ['oldest', 'newest'] as const)

@@ -53,6 +53,12 @@ export class ReplayBatch {
     if (position > mark.offset) this.setMark(partition, { ...mark, offset: position })
   }
 
+  /** All that was there is passed: what comes later is nothing that this replay could have written. */
+  finish(partition: number): void {
+    const mark = this.markOf(partition)
+    if (mark.vouched !== null) this.setMark(partition, { ...mark, vouched: null })
+  }
+
   /** The record that the letter was made of. An input that was made again may have fewer partitions. */
   append({ key, value, origin }: Letter, producer: TransactionalProducer, timestamp: number): void {
     const partition = (origin?.partition ?? 0) % this.#inputPartitions

@@ -1,6 +1,6 @@
 /** What a replay does with one dead letter. */
 import type { Letter } from './letters.ts'
-import { isRepetition, type ReplayMark } from './replay-progress.ts'
+import { isPassed, isRepetition, passedWith, type ReplayMark } from './replay-progress.ts'
 
 export type ReplayDecision =
   | 'replay'
@@ -34,7 +34,7 @@ export interface KnownProgress {
 
 /**
  * What becomes of letters that seem to be repetitions. Only the user can know whether they are: so nothing for now, or one of these, for
- * good. What a replay has written back itself it never writes once more.
+ * good. What a replay has written back itself it never writes once more, however often it is interrupted.
  */
 export type RepeatedLetters = 'ask' | 'skip' | 'write'
 
@@ -45,7 +45,7 @@ export interface DecisionRules {
   readonly repeated: RepeatedLetters
 }
 
-/** `here`: what this replay itself has passed by now; null where none runs. */
+/** `here`: how far this replay itself has got by now; null where none runs. */
 export function decide(
   letter: Letter,
   progress: KnownProgress,
@@ -56,11 +56,14 @@ export function decide(
   if (origin === null || origin.topic !== rules.inputTopic) return 'foreign'
   if (rules.code !== null && origin.code !== rules.code) return 'other-code'
   if (origin.truncated !== null) return 'truncated'
-  const own = [progress.plain, progress.ofCode(origin.code), here]
-  if (own.some((mark) => mark !== null && letter.offset < mark.offset)) return 'done'
-  const before = rules.repeated === 'write' ? [] : progress.all
-  const marks = here === null ? before : [...before, here]
-  return marks.some((mark) => isRepetition(mark, letter)) ? 'repeated' : 'replay'
+  const own = [progress.plain, progress.ofCode(origin.code), here].filter((mark) => mark !== null)
+  if (own.some(({ offset }) => letter.offset < offset)) return 'done'
+  const isRepeated =
+    rules.repeated === 'write'
+      ? own.some(({ vouched }) => vouched !== null && isPassed(vouched, letter))
+      : progress.all.some((mark) => isRepetition(mark, letter)) ||
+        (here !== null && isRepetition(here, letter))
+  return isRepeated ? 'repeated' : 'replay'
 }
 
 /** The mark behind a letter of which this was decided, and behind everything before it. */
@@ -70,14 +73,15 @@ export function markAfter(mark: ReplayMark, letter: Letter, decision: ReplayDeci
   // A letter of another input says nothing about how far ours has been passed.
   if (decision === 'foreign') return passed
   if (origin === null || origin.partition !== partition) return passed
-  const { source, time, again } = mark
+  const { source, again, vouched } = mark
   // In the middle of one that is known to be read once more nothing begins.
   const isKnown = isRepetition({ ...mark, offset: Number.POSITIVE_INFINITY }, letter)
   const begins = isRepetition(mark, letter) && !isKnown
   return {
     ...passed,
-    source: Math.max(source, origin.offset),
-    time: Math.max(time, origin.timestamp),
+    ...passedWith(mark, origin),
     again: begins ? [...again, { offset, source }] : again,
+    // Those of other codes are left for other replays, and so are the repetitions of them.
+    vouched: vouched === null || decision === 'other-code' ? vouched : passedWith(vouched, origin),
   }
 }

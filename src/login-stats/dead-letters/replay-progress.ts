@@ -4,7 +4,7 @@
  * replays of all codes ("*") and of each one by itself, a record:
  *
  *     {"dlq":"user-login-dlq","input":"user-login","code":"*","partition":0}
- *     {"version":1,"dlq_id":"<topic id>","input_id":"<topic id>","offset":<offset>,"source":<offset>,"time":<ms>,"again":[]}
+ *     {"version":1,"dlq_id":"<topic id>","input_id":"<topic id>","offset":<offset>,"source":<offset>,"time":<ms>,"again":[],"vouched":null}
  *
  * Compaction keeps the last one of each, however long ago it was written; the committed offsets of a group would be forgotten after a week.
  *
@@ -16,26 +16,37 @@
  * that was made again the records are younger, and their offsets begin anew). So is one before the mark where the replay itself has met
  * repetitions (`again`): it may have passed it for its code. The marks of all codes count for that, and those of other dead-letter topics of
  * the same input. An offset counts only in the topic whose id stands beside it.
+ *
+ * Who vouches for repetitions (`--repeated write`) vouches for what was done before: what the same replay has passed itself stays a repetition,
+ * also where it was killed or had a limit, and another one goes on behind it. So `vouched` says how far it has passed the input, until it has
+ * come to the end of the letters.
  */
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
+import type { LetterOrigin } from '../domain/dead-letter.ts'
 import type { Letter } from './letters.ts'
 import type { DeadLetterTopics } from './topics.ts'
 
-/** How far a replay has got in one partition of the dead-letter topic. */
-export interface ReplayMark {
-  /** Letters below are done. */
-  readonly offset: number
-  /** The highest offset of the input among them; -1 for none. */
+/** Up to where letters have passed a partition of the input. */
+export interface PassedInput {
+  /** The highest offset; -1 for none. */
   readonly source: number
-  /** The timestamp of the youngest record among them, in ms; -1 for none. */
+  /** The timestamp of the youngest record, in ms; -1 for none. */
   readonly time: number
-  /** Each time that the input was read once more: the first letter of that, and `source` before it. */
-  readonly again: readonly { readonly offset: number; readonly source: number }[]
 }
 
+/** How far a replay has got in one partition of the dead-letter topic: letters below `offset` are done, and have passed so much of the input. */
+export interface ReplayMark extends PassedInput {
+  readonly offset: number
+  /** Each time that the input was read once more: the first letter of that, and `source` before it. */
+  readonly again: readonly { readonly offset: number; readonly source: number }[]
+  /** What a replay that writes repetitions has passed itself, as far as it has got; null where none is under way. */
+  readonly vouched: PassedInput | null
+}
+
+export const nothingPassed: PassedInput = { source: -1, time: -1 }
 /** Of a replay that has not begun. */
-export const noMark: ReplayMark = { offset: 0, source: -1, time: -1, again: [] }
+export const noMark: ReplayMark = { offset: 0, ...nothingPassed, again: [], vouched: null }
 
 /** What a record of progress is about; topics by their names. */
 export interface MarkPlace {
@@ -51,11 +62,22 @@ export interface MarkPlace {
  * Whether a letter is of a record that the replay may have had another letter of, before this one. It errs where a record became dead only
  * when the input was read once more: then no replay has had a letter of it.
  */
-export function isRepetition({ offset, source, time, again }: ReplayMark, letter: Letter): boolean {
+export function isRepetition(mark: ReplayMark, letter: Letter): boolean {
+  const { offset, time, again } = mark
+  if (letter.offset >= offset) return isPassed(mark, letter)
   const { origin, partition } = letter
   if (origin === null || origin.partition !== partition || origin.timestamp > time) return false
-  if (letter.offset >= offset) return origin.offset <= source
   return again.some((from) => letter.offset >= from.offset && origin.offset <= from.source)
+}
+
+/** Whether the record of a letter behind all those was among what they have passed. */
+export function isPassed({ source, time }: PassedInput, { origin, partition }: Letter): boolean {
+  return origin?.partition === partition && origin.timestamp <= time && origin.offset <= source
+}
+
+/** With one letter more. */
+export function passedWith({ source, time }: PassedInput, { offset, timestamp }: LetterOrigin): PassedInput {
+  return { source: Math.max(source, offset), time: Math.max(time, timestamp) }
 }
 
 const format = 1
@@ -67,6 +89,8 @@ const keySchema = z.object({
   code: z.string(),
   partition: z.int().nonnegative(),
 })
+// A record may carry any timestamp.
+const passedSchema = z.object({ source: z.int(), time: z.number() })
 const versionSchema = z.object({ version: z.int() })
 const valueSchema = z.object({
   version: z.literal(format),
@@ -74,10 +98,10 @@ const valueSchema = z.object({
   dlq_id: z.string().nullable(),
   input_id: z.string().nullable(),
   offset: z.int().nonnegative(),
-  source: z.int(),
-  // A record may carry any timestamp.
-  time: z.number(),
+  ...passedSchema.shape,
   again: z.array(z.object({ offset: z.int().nonnegative(), source: z.int() })).readonly(),
+  // Marks of before have none.
+  vouched: passedSchema.nullable().default(null),
 })
 
 /** A record of progress in these topics. */
@@ -132,6 +156,7 @@ export function decodeMark(
       source: isSameInput ? told.source : noMark.source,
       time: isSameInput ? told.time : noMark.time,
       again: isThere && isSameInput ? told.again : noMark.again,
+      vouched: isThere && isSameInput ? told.vouched : noMark.vouched,
     },
   }
 }

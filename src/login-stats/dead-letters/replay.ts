@@ -25,7 +25,7 @@ import {
   type ReplayCounts,
   type ReplayDecision,
 } from './replay-decision.ts'
-import { encodeMark, noMark, type ReplayMark } from './replay-progress.ts'
+import { encodeMark, noMark, nothingPassed, type ReplayMark } from './replay-progress.ts'
 import { type DeadLetterTopics, deadLetterTopics, progressTopic, replayTransactionalId } from './topics.ts'
 
 export interface ReplayOptions {
@@ -135,8 +135,6 @@ class ReplayRun {
   #deleted = 0
   /** Partitions of the dead-letter topic in which a repetition waits for the user. */
   readonly #held = new Set<number>()
-  /** Letters of its codes that this run has passed itself since it began, or began again; by partition. */
-  #passed: ReplayMark[] = []
 
   constructor(options: ReplayOptions, topics: DeadLetterTopics, ranges: readonly LetterRange[]) {
     this.#options = options
@@ -155,7 +153,6 @@ class ReplayRun {
     this.#settle(own)
     const ranges = await this.#rangesBehind(own, progress)
     this.#held.clear()
-    this.#passed = own.map(() => noMark)
     let batch = new ReplayBatch(this.#startMarks(own, ranges), this.#topics.input?.partitionCount ?? 1)
     // 4.
     const reading = letterChunks({ kafka, clock, topic: this.#topics.dlq.name }, ranges)
@@ -167,7 +164,10 @@ class ReplayRun {
         await this.#commit(producer, batch)
         batch = batch.next()
       }
-      if (!this.#held.has(partition)) batch.pass(partition, position)
+      if (!this.#held.has(partition)) {
+        batch.pass(partition, position)
+        if (position >= (ends[partition] ?? 0)) batch.finish(partition)
+      }
       this.#tellProgress(batch)
     }
     return await this.#finish(producer, batch, this.#held.size === 0)
@@ -197,7 +197,11 @@ class ReplayRun {
   }
 
   #startMarks(own: readonly (ReplayMark | null)[], ranges: readonly LetterRange[]): ReplayMark[] {
-    return ranges.map(({ partition, from }) => ({ ...(own[partition] ?? noMark), offset: from }))
+    const begun = this.#options.repeated === 'write' ? nothingPassed : null
+    return ranges.map(({ partition, from }) => {
+      const mark = own[partition] ?? noMark
+      return { ...mark, offset: from, vouched: mark.vouched ?? begun }
+    })
   }
 
   #isEnough(batch: ReplayBatch): boolean {
@@ -215,16 +219,13 @@ class ReplayRun {
     const { partition } = letter
     const mark = batch.markOf(partition)
     const rules = { inputTopic: config.inputTopic, code, repeated }
-    const passed = this.#passed[partition] ?? noMark
-    // Who vouches for repetitions vouches for what was done before this run.
-    const decision = decide(letter, progress.of(partition), rules, repeated === 'write' ? passed : mark)
+    const decision = decide(letter, progress.of(partition), rules, mark)
     if (decision === 'repeated' && repeated === 'ask') this.#held.add(partition)
     if (this.#held.has(partition)) {
       batch.count(decision === 'replay' ? 'held' : decision)
       return
     }
     batch.count(decision)
-    if (decision !== 'other-code') this.#passed[partition] = markAfter(passed, letter, decision)
     if (decision === 'replay' && producer !== null) batch.append(letter, producer, clock.now())
     batch.setMark(partition, markAfter(mark, letter, decision))
   }

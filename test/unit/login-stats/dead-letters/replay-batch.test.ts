@@ -3,7 +3,7 @@ import type { Letter } from '../../../../src/login-stats/dead-letters/letters.ts
 import { ReplayBatch } from '../../../../src/login-stats/dead-letters/replay-batch.ts'
 import type { Header, RecordAppender, TransactionalProducer } from '../../../../src/ports/kafka.ts'
 
-const start = { offset: 5, source: -1, time: -1, again: [] }
+const start = { offset: 5, source: -1, time: -1, again: [], vouched: null }
 
 /** A producer whose appenders only count, a hundred bytes for each record. */
 function counting() {

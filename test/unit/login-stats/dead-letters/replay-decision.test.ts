@@ -60,6 +60,13 @@ describe('a letter', () => {
       { ...rules, repeated: 'write' as const },
       'replay',
     ],
+    [
+      'is repeated even so if the replay that writes them has passed its record itself, before it was killed',
+      letter,
+      known({ ...noMark, offset: 9, vouched: { source: 10, time: start + 10 } }),
+      { ...rules, repeated: 'write' as const },
+      'repeated',
+    ],
     ['is not done by one of another code', letter, known(noMark, { FIELD_INVALID: behind }), rules, 'replay'],
     [
       'is not repeated by a replay of another code that has passed it',
@@ -95,9 +102,11 @@ describe('a record of progress', () => {
     ...{ dlq: info('dlq', 'D1'), inputTopic: 'user-login', input: info('user-login', 'I1') },
     progress: 'app-dlq-replay',
   }
-  const mark = { offset: 7, source: 40, time: start, again: [{ offset: 5, source: 30 }] }
+  const vouched = { source: 20, time: start - 1 }
+  const mark = { offset: 7, source: 40, time: start, again: [{ offset: 5, source: 30 }], vouched }
   const place = { dlq: 'dlq', input: 'user-login', code: 'NOT_JSON', partition: 3 }
   const written = encodeMark('NOT_JSON', 3, mark, topics)
+  const ofInput = { ...mark, offset: 0, again: [], vouched: null }
   const read = (now = topics, end = 9) => decodeMark(written.key, written.value, now, () => end)
 
   it('gives the mark back, of one code and of all', () => {
@@ -111,14 +120,14 @@ describe('a record of progress', () => {
   })
 
   it('of a topic that was made again counts for what is the same', () => {
-    expect(read({ ...topics, dlq: info('dlq', 'D2') })?.mark).toEqual({ ...mark, offset: 0, again: [] })
+    expect(read({ ...topics, dlq: info('dlq', 'D2') })?.mark).toEqual(ofInput)
     const newInput = { ...topics, input: info('user-login', 'I2') }
     expect(read(newInput)?.mark).toEqual({ ...noMark, offset: 7 })
   })
 
   it('of another dead-letter topic counts for the input alone, and has a place of its own', () => {
     const others = { ...topics, dlq: info('dlq2', 'D2') }
-    expect(read(others)).toEqual({ place, mark: { ...mark, offset: 0, again: [] } })
+    expect(read(others)).toEqual({ place, mark: ofInput })
     expect(encodeMark('NOT_JSON', 3, mark, others).key).not.toEqual(written.key)
   })
 
@@ -129,12 +138,17 @@ describe('a record of progress', () => {
   })
 
   it('beyond the end of the topic counts for the input alone', () => {
-    expect(read(topics, 6)?.mark).toEqual({ ...mark, offset: 0, again: [] })
+    expect(read(topics, 6)?.mark).toEqual(ofInput)
     expect(read(topics, 7)?.mark).toEqual(mark)
   })
 
   const changed = (part: object) =>
     Buffer.from(JSON.stringify({ ...JSON.parse(String(written.value)), ...part }))
+
+  it('of an older program vouches for nothing', () => {
+    const older = decodeMark(written.key, changed({ vouched: undefined }), topics, () => 9)
+    expect(older?.mark).toEqual({ ...mark, vouched: null })
+  })
 
   it.each([
     ['no key', null, written.value],
