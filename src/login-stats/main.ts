@@ -3,12 +3,11 @@ import { environment } from '../system/environment.ts'
 import { createLogger } from '../system/logger.ts'
 import { keepAlive, onTermination } from '../system/process.ts'
 import { systemRandom } from '../system/random.ts'
+import { exitCodes } from './commands/exit-codes.ts'
 import { runProgram } from './commands/program.ts'
 import { version } from './version.ts'
 
 const standardError = 2
-/** As shells say it of a program that an interrupt has ended. */
-const interrupted = 130
 
 // A reader that has seen enough, such as `head`, closes its end: nothing is left to be said to it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -33,7 +32,7 @@ process.exitCode = await runProgram(
       let isAsked = false
       return onTermination((signal) => {
         // A second signal means that waiting is no longer wanted.
-        if (isAsked) process.exit(interrupted)
+        if (isAsked) process.exit(exitCodes.interrupted)
         isAsked = true
         listener(signal)
       })

@@ -1,3 +1,4 @@
+import type { CommandContext } from '../../src/login-stats/commands/context.ts'
 import { runProgram } from '../../src/login-stats/commands/program.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { createLogger } from '../../src/system/logger.ts'
@@ -8,6 +9,8 @@ import type { CommandResult } from './command.ts'
 export async function runHere(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
+  /** Tells the listener of the command when a signal comes; none does if absent. */
+  onTermination: CommandContext['onTermination'] = () => () => undefined,
 ): Promise<CommandResult> {
   const text = { out: '', err: '' }
   const into = (name: 'out' | 'err') => ({
@@ -24,7 +27,7 @@ export async function runHere(
       clock: systemClock,
       random: systemRandom,
       createLog: () => createLogger({ level: 'silent' }),
-      onTermination: () => () => undefined,
+      onTermination,
     },
     'test',
   )

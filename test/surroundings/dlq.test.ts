@@ -11,6 +11,8 @@ import { type CommandResult, startCommand } from '../support/command.ts'
 import { runHere } from '../support/here.ts'
 import { killAllInstances } from '../support/instance.ts'
 import { expectExact } from '../support/oracle.ts'
+import { FatePlan } from '../support/tcp-proxy/fate.ts'
+import { KafkaProxy } from '../support/tcp-proxy/kafka-proxy.ts'
 
 let application: Application
 
@@ -153,6 +155,36 @@ test('list and show tell all about dead letters but what is in them, until they 
   const none = await dlq('show', '0:999999')
   expect(none).toMatchObject({ exitCode: 1, err: expect.stringContaining('OFFSET_OUT_OF_RANGE') })
   expect((await dlq('show', '77:0')).err).toContain('The topic has 3 partitions')
+})
+
+test('list, show and replay end soon after a signal, also where a read waits for Kafka', async () => {
+  await withLetters('dlq-signal', broken(3))
+  const random = new Xoshiro128(1)
+  const plan = new FatePlan(random)
+  const proxy = await KafkaProxy.start(application.environment.KAFKA_BROKERS ?? '', plan, random)
+  try {
+    const environment = { ...application.environment, KAFKA_BROKERS: proxy.bootstrapServers }
+    const [{ partition, offset }] = await dlqJson('list')
+    for (const [args, exitCode] of [
+      [['list'], 130],
+      [['show', `${partition}:${offset}`], 130],
+      [['replay', '--json'], 0],
+    ] as const) {
+      plan.calm()
+      plan.struck.clear()
+      for (let count = 0; count < 100; count++) plan.strike('Fetch', 'request', { kind: 'lose' })
+      const started = startCommand(['dlq', ...args], environment)
+      await expect.poll(() => plan.struckCount, { timeout: 10_000 }).toBeGreaterThan(0)
+      const askedAt = systemClock.monotonic()
+      started.kill('SIGTERM')
+      const ended = await started.ended
+      expect(ended.exitCode, ended.err).toBe(exitCode)
+      expect(systemClock.monotonic() - askedAt).toBeLessThan(9000)
+      if (exitCode === 0) expect(JSON.parse(ended.out)).toMatchObject({ replayed: 0, complete: false })
+    }
+  } finally {
+    await proxy.close()
+  }
 })
 
 describe('replay', () => {

@@ -6,6 +6,7 @@ import { codeOption } from './dlq-list.ts'
 import { exitCodes } from './exit-codes.ts'
 import { wholeNumber } from './option-values.ts'
 import { startProgress } from './progress.ts'
+import type { Session } from './session.ts'
 
 interface Options {
   readonly code?: string
@@ -43,6 +44,9 @@ const help = `
 What is written back is judged again, with the time of now. How far a replay got is committed with the records themselves, so that
 one that was killed goes on where it stopped. Only what is there at the start is replayed: what fails again waits for the next time.`
 
+/** How long the transaction under way may take to end after a signal; what it leaves open the next replay settles. */
+const commitWithinMs = 5000
+
 async function replayWith(context: CommandContext, options: Options): Promise<ReplayReport> {
   const [{ withKafka }, { replay }] = await Promise.all([
     import('./session.ts'),
@@ -50,25 +54,19 @@ async function replayWith(context: CommandContext, options: Options): Promise<Re
   ])
   const { clock } = context
   const progress = await startProgress(context)
-  let isStopped = false
-  const stopListening = context.onTermination(() => {
-    isStopped = true
-  })
+  const work = ({ config, kafka, log, isStopped }: Session) =>
+    replay({
+      ...{ kafka, clock, log, config, isStopped },
+      code: options.code ?? null,
+      limit: options.limit ?? Number.POSITIVE_INFINITY,
+      rate: options.rate ?? null,
+      isDryRun: options.dryRun ?? false,
+      repeated: options.repeated ?? 'ask',
+      onProgress: (done, total) => progress.update('replay', done, total),
+    })
   try {
-    return await withKafka(context, 'dlq', ({ config, kafka, log }) =>
-      replay({
-        ...{ kafka, clock, log, config },
-        code: options.code ?? null,
-        limit: options.limit ?? Number.POSITIVE_INFINITY,
-        rate: options.rate ?? null,
-        isDryRun: options.dryRun ?? false,
-        repeated: options.repeated ?? 'ask',
-        isStopped: () => isStopped,
-        onProgress: (done, total) => progress.update('replay', done, total),
-      }),
-    )
+    return await withKafka(context, 'dlq', work, { graceMs: commitWithinMs })
   } finally {
-    stopListening()
     progress.stop()
   }
 }

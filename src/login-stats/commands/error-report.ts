@@ -3,9 +3,22 @@ import { coded } from '../../errors.ts'
 import { type CommandContext, hasColours } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 
+/** A signal has ended a command before it was done. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+
+  constructor(options?: ErrorOptions) {
+    super('Interrupted: Kafka had not answered yet.', options)
+  }
+}
+
 /** Prints what failed in readable lines on standard error; returns the exit code for it. */
 export function reportError(context: CommandContext, thrown: unknown): number {
   const { err, environment } = context
+  if (thrown instanceof Interrupted) {
+    err.write(`${thrown.message}\n`)
+    return exitCodes.interrupted
+  }
   const error = coded(thrown, 'login-stats')
   const { operation, detail, hint: _hint, cause: _cause, ...place } = error.details
   const colours = pc.createColors(hasColours({ ...context, out: err }))

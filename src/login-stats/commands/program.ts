@@ -7,7 +7,7 @@ import { exitCodes } from './exit-codes.ts'
 
 const exitCodeHelp = `
 Settings are environment variables; "login-stats config" prints them.
-Exit codes: 0 all well, 1 failed, 2 wrong command line or settings, 3 and 4 see "login-stats verify --help"`
+Exit codes: 0 all well, 1 failed, 2 wrong command line or settings, 3 and 4 see "login-stats verify --help", 130 ended by a signal`
 
 /** `args` without the program's own name. Resolves with the exit code; never rejects. */
 export async function runProgram(

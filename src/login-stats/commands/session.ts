@@ -4,22 +4,32 @@ import type { KafkaClient } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { type Config, loadConfig } from '../config/index.ts'
 import type { CommandContext } from './context.ts'
+import { Interrupted } from './error-report.ts'
 
 export interface Session {
   readonly config: Config
   readonly log: Log
   readonly kafka: KafkaClient
+  /** Whether a signal has asked for the end; never without `graceMs`. */
+  isStopped(): boolean
 }
 
-/**
- * Connects, waiting for Kafka as the processor does; closes the connections when `work` has ended. `isQuiet`: for a command that draws on
- * the terminal where log lines would appear.
- */
+interface SessionOptions {
+  /** For a command that draws on the terminal where log lines would appear. */
+  readonly isQuiet?: boolean
+  /**
+   * The work ends with SIGINT or SIGTERM also where Kafka does not answer: after so long its requests fail, and Interrupted is thrown.
+   * If absent, signals are left to the work.
+   */
+  readonly graceMs?: number
+}
+
+/** Connects, waiting for Kafka as the processor does; closes the connections when `work` has ended. Throws Interrupted. */
 export async function withKafka<T>(
   context: CommandContext,
   command: string,
   work: (session: Session) => Promise<T>,
-  { isQuiet = false }: { readonly isQuiet?: boolean } = {},
+  { isQuiet = false, graceMs }: SessionOptions = {},
 ): Promise<T> {
   const config = loadConfig(context.environment)
   const log = context.createLog({
@@ -27,11 +37,40 @@ export async function withKafka<T>(
   })
   const { kafkaOf } = await import('../kafka-client.ts')
   const kafka = kafkaOf(config, log, `${config.appId}-${command}`)
+  const end = graceMs === undefined ? null : new EndBySignal(context, kafka)
   try {
     await untilReachable(context, config, kafka)
-    return await work({ config, log, kafka })
+    if (end !== null) end.graceMs = graceMs ?? 0
+    return await work({ config, log, kafka, isStopped: () => end?.isAsked ?? false })
+  } catch (error) {
+    throw end?.isForced ? new Interrupted({ cause: error }) : error
   } finally {
+    end?.close()
     await kafka.close()
+  }
+}
+
+/** Closes the client when a signal has come and the time that is granted is over, so that whatever waits for Kafka fails. */
+class EndBySignal {
+  isAsked = false
+  isForced = false
+  graceMs = 0
+  readonly #stopListening: () => void
+  #cancelTimer = (): void => {}
+
+  constructor(context: CommandContext, kafka: KafkaClient) {
+    this.#stopListening = context.onTermination(() => {
+      this.isAsked = true
+      this.#cancelTimer = context.clock.setTimer(this.graceMs, () => {
+        this.isForced = true
+        void kafka.close()
+      })
+    })
+  }
+
+  close(): void {
+    this.#stopListening()
+    this.#cancelTimer()
   }
 }
 

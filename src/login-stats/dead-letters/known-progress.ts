@@ -13,17 +13,23 @@ export interface AllProgress {
   mark(code: string | null, partition: number): ReplayMark | null
 }
 
+interface ProgressReading {
+  readonly kafka: KafkaClient
+  readonly clock: Clock
+  readonly cancelled?: () => boolean
+}
+
 type Told = NonNullable<ReturnType<typeof decodeMark>>
 
 /** Kafka ends the transaction of a replay that was killed after ten seconds; one that is open so long is left for good. */
 const longestTransactionMs = 60_000
 
 /**
- * Reads all progress that had been written when it was called, and waits for the transaction of a replay that is still open.
- * `ends`: of the dead-letter topic's partitions. Throws FORMAT_TOO_NEW, CORRUPT_BATCH, TRANSACTION_HANGING, and what the Kafka port throws.
+ * Reads all progress that had been written when it was called, and waits for the transaction of a replay that is still open; where
+ * `cancelled` ends that, what it gives is not all. `ends`: of the dead-letter topic's partitions. Throws FORMAT_TOO_NEW, CORRUPT_BATCH, TRANSACTION_HANGING, and what the Kafka port throws.
  */
 export async function readProgress(
-  { kafka, clock }: { readonly kafka: KafkaClient; readonly clock: Clock },
+  { kafka, clock, cancelled = () => false }: ProgressReading,
   topics: DeadLetterTopics,
   ends: readonly number[],
 ): Promise<AllProgress> {
@@ -33,7 +39,7 @@ export async function readProgress(
     const [from = 0] = await kafka.admin.listOffsets([partition], 'earliest')
     const [to = 0] = await kafka.admin.listOffsets([partition], 'highWatermark')
     await readPartition({
-      ...{ kafka, clock, partition, from, to },
+      ...{ kafka, clock, partition, from, to, cancelled },
       operation: 'read how far replays have got',
       maxHeldBackMs: longestTransactionMs,
       onRecords: (records) => {

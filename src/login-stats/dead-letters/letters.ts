@@ -36,17 +36,19 @@ interface LetterReading {
   readonly kafka: KafkaClient
   readonly clock: Clock
   readonly topic: string
+  /** Ends the reading where it is; asked also while nothing comes. */
+  readonly cancelled?: () => boolean
 }
 
 /** How long to wait for news of the fetcher before looking at its failures again. */
 const lookAgainMs = 100
 
 /**
- * The letters of all ranges, in order within each; ends when all are read. Throws what the fetcher throws, such as
- * OFFSET_OUT_OF_RANGE.
+ * The letters of all ranges, in order within each; ends when all are read, or when it is cancelled. Throws what the fetcher throws, such
+ * as OFFSET_OUT_OF_RANGE.
  */
 export async function* letterChunks(
-  { kafka, clock, topic }: LetterReading,
+  { kafka, clock, topic, cancelled }: LetterReading,
   ranges: readonly LetterRange[],
 ): AsyncGenerator<LetterChunk> {
   const open = new Map(ranges.filter(({ from, to }) => from < to).map((range) => [range.partition, range.to]))
@@ -57,7 +59,7 @@ export async function* letterChunks(
   try {
     for (const { partition, from } of ranges)
       if (open.has(partition)) fetcher.seek({ topic, partition }, from)
-    while (open.size > 0) {
+    while (open.size > 0 && cancelled?.() !== true) {
       const chunk = fetcher.poll()
       if (chunk === null) {
         // What was fetched without anything to be seen in it moves the position alone.

@@ -42,7 +42,7 @@ export interface ReplayOptions {
   /** Says what would be done, and does nothing. */
   readonly isDryRun: boolean
   readonly repeated: RepeatedLetters
-  /** Asked between letters; what is begun is finished. */
+  /** Asked between letters, and while none come; a transaction that is begun is finished. */
   isStopped(): boolean
   /** Offsets of the dead-letter topic that are passed, of all. */
   onProgress(done: number, total: number): void
@@ -103,7 +103,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
         committed = run.commits
         attempt = 1
       }
-      if (!passing.has(failure.code) || attempt === mostAttempts) throw failure
+      if (!passing.has(failure.code) || attempt === mostAttempts || options.isStopped()) throw failure
       // 5.
       log.warn({ code: failure.code, attempt }, `${failure.message} The replay goes on from its last commit.`)
       await clock.sleep(againAfterMs)
@@ -145,20 +145,22 @@ class ReplayRun {
 
   /** Steps 3 and 4. Without a producer nothing is written. */
   async go(producer: TransactionalProducer | null): Promise<ReplayReport> {
-    const { kafka, clock, code } = this.#options
+    const { kafka, clock, code, isStopped } = this.#options
+    const reader = { kafka, clock, cancelled: isStopped }
     const ends = this.#ranges.map(({ to }) => to)
     // 3.
-    const progress = await readProgress({ kafka, clock }, this.#topics, ends)
+    const progress = await readProgress(reader, this.#topics, ends)
+    if (isStopped()) return this.#report(false)
     const own = this.#ranges.map(({ partition }) => progress.mark(code, partition))
     this.#settle(own)
     const ranges = await this.#rangesBehind(own, progress)
     this.#held.clear()
     let batch = new ReplayBatch(this.#startMarks(own, ranges), this.#topics.input?.partitionCount ?? 1)
     // 4.
-    const reading = letterChunks({ kafka, clock, topic: this.#topics.dlq.name }, ranges)
+    const reading = letterChunks({ ...reader, topic: this.#topics.dlq.name }, ranges)
     for await (const { partition, letters, position } of reading) {
       for (const letter of letters) {
-        if (this.#isEnough(batch)) return await this.#finish(producer, batch, false)
+        if (this.#isEnough(batch)) return await this.#finish(producer, batch)
         this.#take(letter, batch, progress, producer)
         if (!batch.isFull(this.#options.rate)) continue
         await this.#commit(producer, batch)
@@ -170,7 +172,7 @@ class ReplayRun {
       }
       this.#tellProgress(batch)
     }
-    return await this.#finish(producer, batch, this.#held.size === 0)
+    return await this.#finish(producer, batch)
   }
 
   /** What became of the transaction that was in doubt. */
@@ -230,12 +232,12 @@ class ReplayRun {
     batch.setMark(partition, markAfter(mark, letter, decision))
   }
 
-  async #finish(
-    producer: TransactionalProducer | null,
-    batch: ReplayBatch,
-    isComplete: boolean,
-  ): Promise<ReplayReport> {
+  async #finish(producer: TransactionalProducer | null, batch: ReplayBatch): Promise<ReplayReport> {
     await this.#commit(producer, batch)
+    return this.#report(this.#ranges.every(({ partition, to }) => batch.markOf(partition).offset >= to))
+  }
+
+  #report(isComplete: boolean): ReplayReport {
     return { ...this.#counts, deleted: this.#deleted, isComplete }
   }
 
