@@ -12,9 +12,15 @@ import { createLogger } from '../../src/system/logger.ts'
 import { cleanUpLater } from './clean-ups.ts'
 import { HttpClient } from './http-client.ts'
 
-/** A complete table of these rows, which counts how often rows are put in an order. */
-export function tableOf(rows: readonly KeyedRow[]): { table: LoginStatsTable; looks: () => number } {
+/** A complete table of these rows, which counts how often rows are put in an order, and may be begun anew. */
+export function tableOf(rows: readonly KeyedRow[]): {
+  table: LoginStatsTable
+  looks: () => number
+  restart: () => void
+  complete: () => void
+} {
   let looks = 0
+  const state = { isComplete: true, restarts: 0 }
   const table: unknown = Object.assign(Object.create(LoginStatsTable.prototype), {
     ordered: async (dimension: string | null) => {
       looks += 1
@@ -25,10 +31,25 @@ export function tableOf(rows: readonly KeyedRow[]): { table: LoginStatsTable; lo
   const counts = new Map<string, number>()
   for (const { dimension } of rows) counts.set(dimension, (counts.get(dimension) ?? 0) + 1)
   for (const [name, value] of Object.entries({
-    ...{ isComplete: true, size: rows.length, keyCounts: counts, currentAt: 0, restarts: 0 },
+    ...{ size: rows.length, keyCounts: counts, currentAt: 0, failure: null },
   }))
     Object.defineProperty(table, name, { value })
-  return { table: table as LoginStatsTable, looks: () => looks }
+  Object.defineProperty(table, 'isComplete', { get: () => state.isComplete })
+  Object.defineProperty(table, 'restarts', { get: () => state.restarts })
+  const made = table as LoginStatsTable
+  return {
+    table: made,
+    looks: () => looks,
+    restart: () => {
+      state.isComplete = false
+      state.restarts += 1
+      made.emit('restart')
+    },
+    complete: () => {
+      state.isComplete = true
+      made.emit('ready')
+    },
+  }
 }
 
 /** Closed when the test ends. What the answers are that the test does not give, nobody asks for. */

@@ -18,7 +18,7 @@ export interface Dated<T> {
 
 /**
  * Runs `read` on a table, with the row of the total, and says how old what it has read is: as of before it began, for reading may take a
- * while. Throws TABLE_NOT_READ where the table is started over meanwhile.
+ * while. Whatever is told of the table is read by this: throws TABLE_NOT_READ where the table is not complete, or is started over meanwhile.
  */
 export async function readFresh<T extends object>(
   table: LoginStatsTable,
@@ -33,14 +33,27 @@ export async function readDated<T extends object>(
   table: LoginStatsTable,
   read: (total: KeyedRow | null) => Promise<T>,
 ): Promise<Dated<T>> {
-  const { currentAt, isComplete, restarts } = table
-  const total = await table.get(TOTAL_KEY)
-  const answer = await read(total)
+  const { currentAt, restarts } = table
   // Each look at the rows sees one table; together they must be of the same.
-  if (isComplete && table.restarts !== restarts) {
-    throw new CodedError('TABLE_NOT_READ', { operation: 'read the table' })
+  const check = (): void => {
+    if (table.isComplete && table.restarts === restarts) return
+    const detail = table.failure?.message
+    throw new CodedError('TABLE_NOT_READ', {
+      operation: 'read the table',
+      ...(detail === undefined ? {} : { detail }),
+    })
   }
-  return { currentAt, answer: { as_of: total?.as_of ?? null, is_complete: isComplete, ...answer } }
+  check()
+  try {
+    const total = await table.get(TOTAL_KEY)
+    const answer = await read(total)
+    check()
+    return { currentAt, answer: { as_of: total?.as_of ?? null, is_complete: true, ...answer } }
+  } catch (error) {
+    // That there is no such row is not known either, where the rows were taken away.
+    check()
+    throw error
+  }
 }
 
 /** An answer as it is given now. */

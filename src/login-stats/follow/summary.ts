@@ -65,7 +65,7 @@ export class Summaries {
 
   async #make({ table, deadLetters, rate }: Following, options: SummaryOptions): Promise<Dated<Content>> {
     return await readDated(table, async (total) => ({
-      failure: table.failure === null ? null : { code: table.failure.code, message: table.failure.message },
+      failure: failureOf(table),
       total,
       rate_per_second: rate.perSecond,
       windows: Object.keys(total?.rolling ?? {}),
@@ -85,6 +85,19 @@ export class Summaries {
     }
     return ends
   }
+}
+
+/** While the table is being read: that it is, and why that lasts; nothing of its rows. */
+export function summaryWhileRead({ table, deadLetters }: Following): Summary {
+  return {
+    ...{ as_of: null, age_ms: null, is_complete: false, failure: failureOf(table) },
+    ...{ total: null, rate_per_second: null, windows: [], dimensions: [] },
+    dead_letters: deadLettersOf(deadLetters),
+  }
+}
+
+function failureOf({ failure }: LoginStatsTable): Summary['failure'] {
+  return failure === null ? null : { code: failure.code, message: failure.message }
 }
 
 /** Null where there is no topic for them, or it has not been read yet. */

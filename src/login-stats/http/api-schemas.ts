@@ -21,7 +21,9 @@ const freshness = {
     ),
   is_complete: z
     .boolean()
-    .describe('Whether the table has been read to its end since the server began to follow it.'),
+    .describe(
+      'True: the table has been read to its end. Only the event `summary` is also sent while it is being read, with false and without any row.',
+    ),
 }
 
 export const rowSchema = z.object({

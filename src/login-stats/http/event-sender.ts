@@ -1,7 +1,8 @@
 /**
  * What one client of the event stream gets: of each key the last row, a few times a second; the summary; the tasks. A client that reads too
  * slowly gets fewer events, not older ones; one for which too much has changed is told to ask for the table again, and one that takes
- * nothing for long is let go. So the memory that it costs is bounded.
+ * nothing for long is let go. So the memory that it costs is bounded. While the table is being read nothing is told of its rows: then to ask
+ * for them again.
  */
 import type { ServerResponse } from 'node:http'
 import { coded } from '../../errors.ts'
@@ -9,8 +10,9 @@ import type { Log } from '../../ports/log.ts'
 import { systemClock } from '../../system/clock.ts'
 import { dimensionNameOf } from '../domain/dimensions.ts'
 import { readFresh } from '../follow/freshness.ts'
+import { summaryWhileRead } from '../follow/summary.ts'
 import type { Limits } from '../limits.ts'
-import type { RowChange } from '../table/index.ts'
+import type { LoginStatsTable, RowChange } from '../table/index.ts'
 import type { Answers } from './answers.ts'
 import { answerHeaders } from './plain-answers.ts'
 
@@ -44,7 +46,8 @@ export class EventSender {
   readonly #mostChangedRows: number
   readonly #changed = new Map<string, RowChange>()
   readonly #cancels = new Set<() => void>()
-  #mustReload = false
+  /** What has changed before, or while the connection was lost, is not sent: changes are of no use without the rows that they change. */
+  #mustReload = true
   #hasChanged = true
   #summaryAt = Number.NEGATIVE_INFINITY
   #isEnded = false
@@ -58,15 +61,16 @@ export class EventSender {
     this.#mostChangedRows = changedRows
   }
 
-  start(): void {
+  /** `table`: to begin with. */
+  start(table: LoginStatsTable): void {
     this.#out.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'x-accel-buffering': 'no',
       ...answerHeaders,
     })
     this.#out.write(`retry: ${reconnectMs}\n\n`)
-    // What has changed before, or while the connection was lost, is not sent: changes are of no use without the rows that they change.
-    if (this.#wants('rows')) this.#send('reload', {})
+    // Before any other event, where that is possible.
+    if (this.#wants('rows')) this.#sendReload(table)
     if (this.#wants('rows')) this.#every(rowsEveryMs, () => this.#sendRows())
     if (this.#wants('summary')) this.#every(summaryEveryMs, () => this.#sendSummary())
     if (this.#wants('tasks')) this.#every(tasksEveryMs, () => this.#sendTasks())
@@ -82,6 +86,7 @@ export class EventSender {
     if (this.#changed.size > this.#mostChangedRows) this.reload()
   }
 
+  /** The client shall ask for all rows once more, as soon as they are there. */
   reload(): void {
     this.#hasChanged = true
     this.#changed.clear()
@@ -101,12 +106,8 @@ export class EventSender {
 
   async #sendRows(): Promise<void> {
     const { table } = await this.#answers.begin()
-    if (this.#mustReload) {
-      this.#mustReload = false
-      this.#send('reload', {})
-    }
-    // Rows of a table that is being read are no news.
-    if (this.#changed.size === 0 || !table.isComplete) return
+    this.#sendReload(table)
+    if (this.#changed.size === 0) return
     const rows = await readFresh(table, systemClock, async () => {
       // Whatever changes from here on comes with the next event.
       const changes = [...this.#changed.values()]
@@ -116,14 +117,25 @@ export class EventSender {
     this.#send('rows', rows)
   }
 
+  /** Who asks while the table is being read would ask in vain. */
+  #sendReload(table: LoginStatsTable): void {
+    if (!this.#mustReload || !table.isComplete) return
+    this.#mustReload = false
+    this.#send('reload', {})
+  }
+
   async #sendSummary(): Promise<void> {
     const now = systemClock.monotonic()
     if (!this.#hasChanged && now - this.#summaryAt < summaryAtLeastEveryMs) return
     this.#hasChanged = false
     this.#summaryAt = now
+    const following = await this.#answers.begin()
     const { limit, window } = this.#query
     const options = { limit, window: window ?? null }
-    this.#send('summary', await this.#answers.summary(await this.#answers.begin(), options))
+    const summary = following.table.isComplete
+      ? await this.#answers.summary(following, options)
+      : summaryWhileRead(following)
+    this.#send('summary', summary)
   }
 
   async #sendTasks(): Promise<void> {

@@ -33,20 +33,20 @@ const eventsSchema = z.union([
   event(
     'reload',
     z.object({}),
-    'Ask /api/table for all rows: first where rows are wanted, and where too much has changed.',
+    'Ask /api/table for all rows: before any `rows`, where too much has changed, and where the table was read anew.',
   ),
   event('rows', changedRowsSchema, 'Rows that have changed, each as it is now, at most four times a second.'),
   event(
     'summary',
     summarySchema,
-    'As /api/summary: once a second while rows change, else every five seconds.',
+    'As /api/summary: once a second while rows change, else every five seconds. While the table is being read `is_complete` is false, and nothing is told of its rows.',
   ),
   event('tasks', tasksSchema, 'As /api/tasks: every two seconds.'),
 ])
 
 const eventsDescription = `Each event has a name and one line of data, which is JSON. To follow the table: on \`reload\` ask /api/table for the rows, \
-then apply \`rows\`. \`reload\` is the first event of each connection, also where EventSource has connected again by itself, so events need no ids: \
-what was missed is in the rows. Where rows are not wanted there is no \`reload\`, for each \`summary\` and \`tasks\` is whole. Comments keep the \
+then apply \`rows\`. \`reload\` comes before any \`rows\` of a connection, as soon as the server has read the table, also where EventSource has \
+connected again by itself, so events need no ids: what was missed is in the rows. Where rows are not wanted there is no \`reload\`, for each \`summary\` and \`tasks\` is whole. Comments keep the \
 connection awake.`
 
 export function addStreamRoute(
@@ -109,16 +109,18 @@ export function addStreamRoute(
         if (isEnded) throw new CodedError('NOT_STARTED', { operation: 'follow the events' })
         const sender = new EventSender(reply.raw, answers, log, query, limits)
         const changed = (change: RowChange) => sender.changed(change)
-        const restarted = () => sender.reload()
+        const reload = () => sender.reload()
         table.on('change', changed)
-        table.on('restart', restarted)
+        table.on('restart', reload)
+        table.on('ready', reload)
         stop = () => {
           table.off('change', changed)
-          table.off('restart', restarted)
+          table.off('restart', reload)
+          table.off('ready', reload)
           sender.end()
         }
         reply.hijack()
-        sender.start()
+        sender.start(table)
       } catch (error) {
         end()
         throw error

@@ -3,7 +3,7 @@
  * How far what the page shows can be relied on.
  *
  *     connecting   nothing has been received yet
- *     reading      the server has not read the table to its end yet: the counts are still too low
+ *     reading      the server has not read the table to its end yet, and tells nothing of it
  *     live         connected, and all that was committed a moment ago is in the numbers
  *     hindered     nor can it at present
  *     stale        connected, but the numbers grow old

@@ -55,7 +55,7 @@ function explanation(reliability, cause, ageMs, now) {
     case 'hindered':
       return `The server cannot read the table now, and tries again: ${cause}`
     case 'reading':
-      return 'The server is still reading the table: the counts are below what they should be.'
+      return 'The server is still reading the table; the counts come when it has read all of it.'
     default:
       return ''
   }
