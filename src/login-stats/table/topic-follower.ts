@@ -4,9 +4,10 @@
  *   1. The topic is looked up, and every partition is read from its first record on, committed records alone.
  *   2. Once each partition has been read to its end, the reader is complete. From then on it knows how old it is: whatever was
  *      committed before that has been taken.
- *   3. Passing troubles of the brokers only make it older.
+ *   3. Troubles of the brokers only make it older, passing ones and lasting ones: afterwards it goes on where it was.
  *   4. A topic that was made anew, has got more partitions, or has lost records that were not read yet is read from its start
- *      again: what it held before counts no more.
+ *      again: what it held before counts no more. So is one of which records were half taken, and a compacted one that could not be read
+ *      for so long that deletions may be forgotten there.
  */
 import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -41,6 +42,8 @@ const pollMs = 200
 const identityIntervalMs = 1000
 const firstRetryMs = 250
 const longestRetryMs = 5000
+/** Half of how long Kafka keeps deletions in a compacted topic by default. */
+const deletionsKeptMs = 12 * 3_600_000
 
 /** What a look-up has found; both null while it is under way. */
 interface LookUp {
@@ -56,6 +59,8 @@ export class TopicFollower {
   #isClosed = false
   #currentAt: number | null = null
   #positions = new Map<number, number>()
+  /** Of which topic all is taken up to the positions, and nothing else; null: it must be read from its start. */
+  #taken: TopicInfo | null = null
   #hasRead = false
   /** When the topic was last found, on the monotonic clock: asked for, that is. */
   #knownAt = 0
@@ -107,7 +112,7 @@ export class TopicFollower {
     return Math.max(0, Math.ceil(this.#followed.clock.monotonic() - this.#currentAt))
   }
 
-  /** The next offset to read, by partition. */
+  /** The next offset to read, by partition: that at which a partition ends, once all of it has been taken. */
   get positions(): ReadonlyMap<number, number> {
     return this.#positions
   }
@@ -135,8 +140,11 @@ export class TopicFollower {
         retryMs = firstRetryMs
       } catch (cause) {
         if (this.#isClosed) return
+        // Something was read since the last failure.
+        if (this.#failure === null) retryMs = firstRetryMs
         this.#failure = coded(cause, 'follow a topic')
         this.#missing = null
+        if (this.#failure.code === 'OFFSET_OUT_OF_RANGE') this.#taken = null
         this.#log.warn({ code: this.#failure.code, retryMs }, this.#failure.message)
         await this.#closing.wait(retryMs)
         retryMs = Math.min(2 * retryMs, longestRetryMs)
@@ -146,32 +154,42 @@ export class TopicFollower {
 
   /** Reads until it is closed, or the topic is another one; throws what stops the reading. */
   async #follow(): Promise<void> {
-    const { kafka, topic, isCompacted, restart } = this.#followed
+    const { kafka, topic, isCompacted } = this.#followed
     const identity = await this.#identity()
     if (identity === undefined) throw missing(topic)
     const partitions = partitionsOf(topic, identity.partitionCount)
-    const starts = await kafka.admin.listOffsets(partitions, 'earliest')
-    // First: nobody may take for complete what is being forgotten.
-    this.#isComplete = false
-    this.#currentAt = null
-    if (this.#hasRead) await restart()
-    this.#hasRead = true
-    this.#positions = new Map(partitions.map(({ partition }) => [partition, starts[partition] ?? 0]))
+    if (this.#taken === null || !isSame(this.#taken, identity)) await this.#begin(identity, partitions)
     const fetcher = kafka.fetcher({ maxWaitMs: pollMs, isCompacted })
     fetcher.onArrival(this.#news.call)
     try {
-      for (const each of partitions) fetcher.seek(each, starts[each.partition] ?? 0)
+      for (const each of partitions) fetcher.seek(each, this.#positions.get(each.partition) ?? 0)
       await this.#read(fetcher, partitions, identity)
     } finally {
       await fetcher.close()
     }
   }
 
+  /** Forgets what was taken, and begins at the first records. */
+  async #begin(identity: TopicInfo, partitions: readonly TopicPartition[]): Promise<void> {
+    const { kafka, restart } = this.#followed
+    const starts = await kafka.admin.listOffsets(partitions, 'earliest')
+    // First: nobody may take for complete what is being forgotten.
+    this.#isComplete = false
+    this.#currentAt = null
+    this.#taken = null
+    if (this.#hasRead) await restart()
+    this.#hasRead = true
+    this.#positions = new Map(partitions.map(({ partition }) => [partition, starts[partition] ?? 0]))
+    this.#taken = identity
+  }
+
   async #read(fetcher: Fetcher, partitions: readonly TopicPartition[], identity: TopicInfo): Promise<void> {
     const { clock, take } = this.#followed
     let lookUp: LookUp | null = null
     while (!this.#isClosed) {
-      this.#noteAge(fetcher, partitions)
+      // Also past what nobody may see, such as the ends of transactions.
+      for (const each of partitions) this.#positions.set(each.partition, fetcher.position(each))
+      if (!this.#noteAge(fetcher, partitions)) return
       fetcher.throwFailure()
       if (lookUp?.failure) throw lookUp.failure
       if (lookUp?.isAnother === true) return
@@ -183,26 +201,34 @@ export class TopicFollower {
         await this.#news.wait(pollMs)
         continue
       }
+      // What is half taken cannot be gone on with.
+      this.#taken = null
       await take(records)
-      this.#positions.set(records.partition, records.nextOffset)
+      this.#taken = identity
       this.#failure = null
       // What was fetched ahead would else be taken in one go.
       await clock.yield()
     }
   }
 
-  /** Called while all that was polled has been taken. */
-  #noteAge(fetcher: Fetcher, partitions: readonly TopicPartition[]): void {
+  /** Called while all that was polled has been taken. False where so much time was missed that deletions may have been missed with it. */
+  #noteAge(fetcher: Fetcher, partitions: readonly TopicPartition[]): boolean {
     let oldest = Number.POSITIVE_INFINITY
     for (const each of partitions)
       oldest = Math.min(oldest, fetcher.currentAt(each) ?? Number.NEGATIVE_INFINITY)
-    if (oldest === Number.NEGATIVE_INFINITY) return
+    if (oldest === Number.NEGATIVE_INFINITY) return true
+    const missedMs = oldest - (this.#currentAt ?? oldest)
+    if (this.#followed.isCompacted && missedMs > deletionsKeptMs) {
+      this.#taken = null
+      return false
+    }
     this.#currentAt = Math.min(oldest, this.#knownAt)
     this.#failure = null
-    if (this.#isComplete) return
+    if (this.#isComplete) return true
     this.#isComplete = true
     this.#complete.resolve()
     this.#followed.completed?.()
+    return true
   }
 
   /** Looks the topic up while the reading goes on. */

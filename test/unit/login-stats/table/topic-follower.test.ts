@@ -23,7 +23,7 @@ class EmptyTopic {
     }
     const fetcher: Partial<Fetcher> = {
       ...{ onArrival: () => undefined, seek: () => undefined, throwFailure: () => undefined },
-      ...{ poll: () => null, close: async () => undefined },
+      ...{ poll: () => null, position: () => 0, close: async () => undefined },
       currentAt: () => systemClock.monotonic(),
     }
     return { admin, fetcher: () => fetcher } as unknown as KafkaClient
