@@ -33,7 +33,7 @@ export function tableOf(rows: readonly KeyedRow[]): {
   for (const [name, value] of Object.entries({
     ...{ size: rows.length, keyCounts: counts, currentAt: 0, failure: null },
   }))
-    Object.defineProperty(table, name, { value })
+    Object.defineProperty(table, name, { value, configurable: true })
   Object.defineProperty(table, 'isComplete', { get: () => state.isComplete })
   Object.defineProperty(table, 'restarts', { get: () => state.restarts })
   const made = table as LoginStatsTable

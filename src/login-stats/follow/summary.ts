@@ -20,16 +20,21 @@ const mostKept = 20
 type Content = Omit<Summary, 'as_of' | 'age_ms' | 'is_complete'>
 
 interface Kept {
-  readonly of: Following
   readonly summary: Promise<Dated<Content>>
   servesUntil: number
+}
+
+/** The summaries of one table since it was last started over, by what was asked for. */
+interface OfTable {
+  readonly restarts: number
+  readonly kept: Map<string, Kept>
 }
 
 /** The table at a glance, made once for all who ask at about the same time: it looks at each row. */
 export class Summaries {
   readonly #clock: Clock
   readonly #dimensions: readonly Dimension[]
-  readonly #kept = new Map<string, Kept>()
+  readonly #ofTables = new WeakMap<LoginStatsTable, OfTable>()
 
   /** `dimensions`: in this order; others, which are not counted any more, come after them. */
   constructor(clock: Clock, dimensions: readonly Dimension[]) {
@@ -42,25 +47,36 @@ export class Summaries {
   }
 
   async #shared(following: Following, options: SummaryOptions): Promise<Dated<Content>> {
+    const { kept, restarts } = this.#keptOf(following.table)
     const name = `${options.limit} ${options.window ?? ''}`
-    const kept = this.#kept.get(name)
-    if (kept !== undefined && kept.of === following && this.#clock.monotonic() < kept.servesUntil) {
-      return await kept.summary
-    }
-    if (this.#kept.size >= mostKept) this.#kept.clear()
+    const known = kept.get(name)
+    if (known !== undefined && this.#clock.monotonic() < known.servesUntil) return await known.summary
+    if (kept.size >= mostKept) kept.clear()
     const made: Kept = {
-      of: following,
-      summary: following.scans.run(`summary ${name}`, () => this.#make(following, options)),
+      summary: following.scans.run(`summary ${name} ${restarts}`, () => this.#make(following, options)),
       servesUntil: Number.POSITIVE_INFINITY,
     }
-    this.#kept.set(name, made)
+    kept.set(name, made)
     const startedAt = this.#clock.monotonic()
     try {
       return await made.summary
+    } catch (error) {
+      // The next one may succeed.
+      made.servesUntil = Number.NEGATIVE_INFINITY
+      throw error
     } finally {
       const now = this.#clock.monotonic()
-      made.servesUntil = now + Math.max(sharedMs, now - startedAt)
+      made.servesUntil = Math.min(made.servesUntil, now + Math.max(sharedMs, now - startedAt))
     }
+  }
+
+  /** A table that is started over has none of before. */
+  #keptOf(table: LoginStatsTable): OfTable {
+    const known = this.#ofTables.get(table)
+    if (known?.restarts === table.restarts) return known
+    const made: OfTable = { restarts: table.restarts, kept: new Map() }
+    this.#ofTables.set(table, made)
+    return made
   }
 
   async #make({ table, deadLetters, rate }: Following, options: SummaryOptions): Promise<Dated<Content>> {
