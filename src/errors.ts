@@ -168,6 +168,11 @@ export const errorTable = {
     cause: 'One or more settings are wrong.',
     hint: 'Correct the settings that the message lists; login-stats config shows the effective ones.',
   },
+  OUTPUT_FAILED: {
+    behaviour: 'stop',
+    cause: 'Standard output could not be written.',
+    hint: 'Free space on the disk that it goes to, or send it elsewhere; what has been printed is not complete.',
+  },
   HTTP_PORT_IN_USE: {
     behaviour: 'stop',
     cause: 'Another process listens on HTTP_PORT.',

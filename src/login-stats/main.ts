@@ -3,17 +3,12 @@ import { environment } from '../system/environment.ts'
 import { createLogger } from '../system/logger.ts'
 import { keepAlive, onTermination } from '../system/process.ts'
 import { systemRandom } from '../system/random.ts'
+import { StandardStream } from '../system/standard-stream.ts'
 import { exitCodes } from './commands/exit-codes.ts'
 import { runProgram } from './commands/program.ts'
 import { version } from './version.ts'
 
 const standardError = 2
-
-// A reader that has seen enough, such as `head`, closes its end: nothing is left to be said to it.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
-})
 
 /** What still holds the process after its work is done is not waited for longer than this. */
 const lingerMs = 5000
@@ -23,8 +18,8 @@ process.exitCode = await runProgram(
   process.argv.slice(2),
   {
     environment: environment(),
-    out: process.stdout,
-    err: process.stderr,
+    out: new StandardStream(process.stdout, 'standard output'),
+    err: new StandardStream(process.stderr, 'standard error'),
     clock: systemClock,
     random: systemRandom,
     createLog: ({ level }) => createLogger({ level, destination: standardError }),

@@ -17,6 +17,8 @@ export async function runHere(
     write: (part: string | Uint8Array) => {
       text[name] += part.toString()
     },
+    drained: async () => undefined,
+    isGone: false,
   })
   const exitCode = await runProgram(
     args,

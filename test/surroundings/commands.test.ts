@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
@@ -79,6 +80,36 @@ test('from an empty cluster to a verified table and back: topics, generate, run,
   expect(doubled).toMatchObject({ exitCode: 3, out: expect.stringContaining('--no-dlq') })
   expect(await next.stop()).toBe(0)
 })
+
+test('a table reaches a slow reader whole, and one that has seen enough ends it without leaving anything', async () => {
+  application = new Application('output', { DIMENSIONS: 'user_id' })
+  const { environment, config } = application
+  await command(['topics', 'create'], environment)
+  await command(['generate', '--count', '3000', '--late', '0'], environment)
+  const instance = application.start()
+  await expectExact(application, { valid: 3000, invalid: 0 })
+  expect(await instance.stop()).toBe(0)
+  const lines = (await command(['table', '--json'], environment)).out.split('\n').length
+  expect(lines).toBeGreaterThan(2000)
+
+  const inShell = (line: string) => {
+    const child = spawn('bash', ['-c', `set -o pipefail; ${line}`], {
+      env: { PATH: process.env.PATH, LAUNCHER: launcher, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    return Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  }
+  // Longer than the process waits for what still holds it when its work is done.
+  const [slow, , [slowCode]] = await inShell('"$LAUNCHER" table --json | (sleep 8; cat)')
+  expect(slow.split('\n')).toHaveLength(lines)
+  expect(slowCode).toBe(0)
+  const [first, complaints, [headCode]] = await inShell('"$LAUNCHER" table --json --watch | head -1')
+  expect(first.split('\n')).toHaveLength(2)
+  expect({ complaints, headCode }).toEqual({ complaints: '', headCode: 0 })
+  expect(
+    readdirSync(join(config.stateDir, config.appId)).filter((name) => name.startsWith('table-')),
+  ).toEqual([])
+}, 120_000)
 
 test('wrong settings end a command with one message that lists all of them', async () => {
   const result = await command(['run'], {

@@ -8,6 +8,10 @@ import type { Environment } from '../config/index.ts'
 export interface Output {
   /** Text, or bytes as they are. */
   write(text: string | Uint8Array): void
+  /** Resolves when all of it is taken, or nobody is there to take it. Rejects with OUTPUT_FAILED. */
+  drained(): Promise<void>
+  /** Whether its reader has closed its end, as `head` does: nothing is left to be said to it. */
+  readonly isGone: boolean
   readonly isTTY?: boolean | undefined
   /** Of a terminal. */
   readonly columns?: number | undefined

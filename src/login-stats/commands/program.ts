@@ -29,11 +29,15 @@ export async function runProgram(
   prepare(program, context)
   try {
     await program.parseAsync(args, { from: 'user' })
+    await context.out.drained()
     return exitCode
   } catch (error) {
     // Commander has printed its own message already. Help and version, if asked for, end this way too.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
     return reportError(context, error)
+  } finally {
+    // Of a failure too, all that was printed is to be read. Nothing can be said where standard error itself fails.
+    await Promise.allSettled([context.out.drained(), context.err.drained()])
   }
 }
 

@@ -93,12 +93,14 @@ export async function showTable(
     try {
       await Promise.race([table.untilReady(), stopped.promise])
       let isDrawn = false
-      while (!isStopped && (options.watch || !isDrawn)) {
+      while (!isStopped && !context.out.isGone && (options.watch || !isDrawn)) {
         if (isDrawn || table.isComplete) {
           isDrawn = await whereRead(async () => {
             if (!isDrawn) await refuseUnknown(table, selection)
             await show.draw()
           }, isDrawn)
+          // What changes until a slow reader has taken it is written once, not as often as it changes.
+          await Promise.race([context.out.drained(), stopped.promise])
         }
         if (options.watch || !isDrawn) await Promise.race([clock.sleep(drawEveryMs), stopped.promise])
       }
@@ -205,7 +207,7 @@ async function plainShow(
     if (isFirst) {
       const selected = await selectRows(table, selection)
       isFirst = false
-      context.out.write(selected.flatMap(({ rows }) => rows.map(lineOf)).join(''))
+      for (const row of selected.flatMap(({ rows }) => rows)) context.out.write(lineOf(row))
       return
     }
     for (const key of keys) {

@@ -24,6 +24,7 @@ async function run(
   args: string[],
   environment: Record<string, string> = {},
   commands: readonly CommandFactory[] = commandList,
+  drained: () => Promise<void> = async () => undefined,
 ): Promise<Result> {
   let out = ''
   let err = ''
@@ -33,11 +34,15 @@ async function run(
       write: (text) => {
         out += text
       },
+      drained,
+      isGone: false,
     },
     err: {
       write: (text) => {
         err += text
       },
+      drained: async () => undefined,
+      isGone: false,
     },
     clock: systemClock,
     random: systemRandom,
@@ -108,6 +113,28 @@ describe('the program', () => {
     ])
     const debugged = await run(['fail'], { LOG_LEVEL: 'debug' }, [failing(error)])
     expect(debugged.err).toContain('Error: deep\n    at ')
+  })
+
+  it.each([[['--version']], [['config']], [['nonsense']]])(
+    'ends %j when its output is taken',
+    async (args) => {
+      const taken = Promise.withResolvers<void>()
+      let hasEnded = false
+      const running = run(args, {}, commandList, () => taken.promise).then(() => {
+        hasEnded = true
+      })
+      await systemClock.sleep(50)
+      expect(hasEnded).toBe(false)
+      taken.resolve()
+      await running
+    },
+  )
+
+  it('has failed where its output cannot be written', async () => {
+    const failure = new CodedError('OUTPUT_FAILED', { operation: 'write standard output' })
+    const { exitCode, err } = await run(['config'], {}, commandList, () => Promise.reject(failure))
+    expect(exitCode).toBe(exitCodes.fault)
+    expect(err).toMatch(/^OUTPUT_FAILED write standard output\n/)
   })
 
   it('takes an error without a code for a fault of its own', async () => {
