@@ -145,9 +145,11 @@ export class Admin implements KafkaAdmin {
     return await stableOffsets(this.context, groupId, partitions)
   }
 
-  async groupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]> {
-    const offsets = await lastOffsets(this.context, groupId, partitions)
-    return offsets.map((committed) => committed?.offset ?? null)
+  async groupOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<(ConsumerOffset | null)[]> {
+    return await lastOffsets(this.context, groupId, partitions)
   }
 
   /** Asks the leaders of all partitions; those that met a passing trouble are asked again. */

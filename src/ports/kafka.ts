@@ -296,7 +296,7 @@ export interface KafkaAdmin {
    * The group's last committed offsets, to be looked at; where a transaction is pending, that before it. A missing one is null. Who goes on
    * from offsets needs the stable ones.
    */
-  groupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]>
+  groupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(ConsumerOffset | null)[]>
 }
 
 export interface KafkaClient {

@@ -97,7 +97,7 @@ export function adminContract(scenario: () => PortScenario): void {
       { partition, offset: 3, metadata: '' },
     ])
     // Stable by now; before that it would be what was committed before.
-    expect(await admin.groupOffsets(groupId, [partition])).toEqual([3])
+    expect(await admin.groupOffsets(groupId, [partition])).toEqual([{ partition, offset: 3, metadata: '' }])
     expect(await codeOf(() => admin.deleteGroup(groupId))).toBe('PROTOCOL_ERROR')
     await member.close(true)
     await admin.deleteGroup(groupId)

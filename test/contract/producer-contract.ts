@@ -157,7 +157,9 @@ export function offsetsContract(scenario: () => PortScenario): void {
     await producer.sendOffsets(identity, [{ partition, offset: 9, metadata: '' }])
     await producer.abort()
     expect(await member.committedOffsets([partition])).toEqual([{ partition, offset: 5, metadata: 'm' }])
-    expect(await scenario().client.admin.groupOffsets(identity.groupId, [partition])).toEqual([5])
+    expect(await scenario().client.admin.groupOffsets(identity.groupId, [partition])).toEqual([
+      { partition, offset: 5, metadata: 'm' },
+    ])
   })
 
   it('takes offsets of a group without members from nobody, and makes the group', async () => {

@@ -99,6 +99,18 @@ test('a recreated input topic stops the start', async () => {
   expect(await refusal()).toContain('TOPIC_RECREATED')
 })
 
+test('an input that was counted stops the start where all that tells of the counts has been deleted', async () => {
+  await countedApplication('internal-topics-gone')
+  const { appId } = application.config
+  const repartition = `${appId}-counts-repartition`
+  await application.kafka.admin.deleteTopics([repartition, `${appId}-counts-changelog`])
+  const message = await refusal()
+  expect(message).toContain('TOPIC_RECREATED')
+  expect(message).toContain(repartition)
+  // The first refusal has made the topics again.
+  expect(await refusal()).toContain('TOPIC_RECREATED')
+})
+
 test('a missing input topic stops the start', async () => {
   application = new Application('no-input')
   expect(await refusal()).toContain('TOPIC_MISSING')

@@ -142,7 +142,7 @@ export class GroupTasks {
     ])
     return inputs.map((input, at) => {
       const end = ends[at] ?? 0
-      return { ...input, lag: Math.max(0, end - (committed[at] ?? starts[at] ?? 0)) }
+      return { ...input, lag: Math.max(0, end - (committed[at]?.offset ?? starts[at] ?? 0)) }
     })
   }
 

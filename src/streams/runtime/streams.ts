@@ -16,6 +16,7 @@ import { TransactionsOfTasks } from '../transactions/transactions-of-tasks.ts'
 import { TransactionsOfThread } from '../transactions/transactions-of-thread.ts'
 import { type EngineObserver, observers } from './engine-observer.ts'
 import type { Fingerprint } from './fingerprint.ts'
+import { assertPartialsWritten } from './partials-check.ts'
 import { purgeRepartitionTopics } from './repartition-purge.ts'
 import { RestoreWatch } from './restore-watch.ts'
 import { StreamThread } from './stream-thread.ts'
@@ -160,6 +161,7 @@ export class Streams {
     const survey = new ChangelogSurvey(kafka, clock, topology)
     await survey.refresh(catalog)
     survey.assertFits(complete, catalog)
+    await assertPartialsWritten(kafka.admin, topology, catalog)
     return this.#environment({ clusterId, catalog, survey, fingerprint: complete })
   }
 
