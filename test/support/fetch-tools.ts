@@ -76,6 +76,7 @@ async function fetchSchemas(scratch: string): Promise<string> {
     join(operator, 'example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml'),
     join(operator, 'example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml'),
     join(scaler, 'config/crd/bases/keda.sh_scaledobjects.yaml'),
+    join(scaler, 'config/crd/bases/keda.sh_triggerauthentications.yaml'),
   ])
     await write(schemasOfResource(parse(await readFile(file, 'utf8'))))
   return target

@@ -21,7 +21,7 @@ export type ToolName = keyof typeof toolVersions
 export const schemaVersions = { kubernetes: '1.34.2', prometheusOperator: '0.85.0', keda: '2.17.2' } as const
 
 /** Goes up when the way in which the schemas are made changes. */
-const schemaRevision = 1
+const schemaRevision = 2
 
 export interface Tool {
   /** Null where it is not there. */

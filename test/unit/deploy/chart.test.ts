@@ -1,77 +1,21 @@
-import { mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parse, parseAllDocuments } from 'yaml'
+import { parse } from 'yaml'
 import { loadConfig, settingList } from '../../../src/login-stats/config/index.ts'
-import { findTool, runTool, schemaDirectory, schemaVersions } from '../../support/tools.ts'
+import {
+  chart,
+  containerOf,
+  helm,
+  kubeVersion,
+  one,
+  render,
+  runHelm,
+  type Variable,
+  valueFiles,
+} from './chart.ts'
 import { type AlertFile, alerts, alertsPath, dashboardPath, readText, readYaml, root } from './files.ts'
-
-const chart = join(root, 'deploy/helm/login-stats')
-const valueFiles = readdirSync(join(chart, 'ci'))
-/** Helm takes itself for an old one where there is no cluster to ask. */
-const kubeVersion = ['--kube-version', schemaVersions.kubernetes]
-const helm = findTool('helm')
-const kubeconform = findTool('kubeconform')
-
-interface Manifest {
-  readonly kind: string
-  readonly metadata: { readonly name: string; readonly labels?: Record<string, string> }
-  // biome-ignore lint/suspicious/noExplicitAny: a manifest of any kind; what is wrong in it is seen by the comparison.
-  readonly spec?: any
-  readonly data?: Record<string, string>
-}
-
-interface Variable {
-  readonly name: string
-  readonly value?: string
-}
-
-function runHelm(...args: string[]): { exitCode: number | null; output: string; stdout: string } {
-  return runTool(helm.command ?? '', args)
-}
-
-interface Rendered {
-  readonly text: string
-  readonly manifests: Manifest[]
-}
-
-/** By arguments: a start of helm takes long. */
-const rendered = new Map<string, Rendered>()
-
-/** The manifests of a file of values, with more of them. */
-function render(values: string, ...more: string[]): Rendered {
-  const name = [values, ...more].join(' ')
-  const found = rendered.get(name) ?? renderAnew(values, more)
-  rendered.set(name, found)
-  return found
-}
-
-function renderAnew(values: string, more: readonly string[]): Rendered {
-  const { exitCode, stdout, output } = runHelm(
-    ...['template', 'release', chart, '--namespace', 'stats', ...kubeVersion],
-    ...['--values', join(chart, 'ci', values), ...more],
-  )
-  expect(exitCode, output).toBe(0)
-  const documents = parseAllDocuments(stdout)
-  for (const { errors } of documents) expect(errors).toEqual([])
-  return {
-    text: stdout,
-    manifests: documents.map((document) => document.toJS()).filter((one) => one !== null),
-  }
-}
-
-function one(manifests: readonly Manifest[], kind: string, name?: string): Manifest {
-  const found = manifests.filter(
-    (manifest) => manifest.kind === kind && (name ?? manifest.metadata.name) === manifest.metadata.name,
-  )
-  expect(found, kind).toHaveLength(1)
-  return found[0]!
-}
-
-function containerOf(manifests: readonly Manifest[]) {
-  return one(manifests, 'StatefulSet').spec.template.spec.containers[0]
-}
 
 describe('the chart', () => {
   test('has the version of the package as that of the application', () => {
@@ -254,28 +198,6 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
     expect(scraped.map(({ metadata }) => metadata.name)).toEqual(['release-login-stats-headless'])
   })
 
-  it.each([
-    ['a name of this namespace', 'kafka:9092', 'kafka.stats.svc:9092'],
-    ['several', 'kafka-0:9092,kafka-1:9094', 'kafka-0.stats.svc:9092,kafka-1.stats.svc:9094'],
-    [
-      'names that hold everywhere',
-      'kafka-0.kafka.other:9092,10.0.0.7:9092',
-      'kafka-0.kafka.other:9092,10.0.0.7:9092',
-    ],
-  ])('KEDA looks for Kafka where it is seen from any namespace: %s', (_what, brokers, expected) => {
-    const set = `kafka.brokers=${brokers.replaceAll(',', '\\,')},networkPolicy.enabled=false`
-    const { manifests } = render('keda-values.yaml', '--set', set)
-    expect(one(manifests, 'ScaledObject').spec.triggers[0].metadata.bootstrapServers).toBe(expected)
-  })
-
-  it('KEDA can be told where it finds Kafka', () => {
-    const set = 'kafka.brokers=kafka.example:9092,autoscaling.keda.bootstrapServers=kafka.example:9093'
-    const { manifests } = render('keda-values.yaml', '--set', set)
-    expect(one(manifests, 'ScaledObject').spec.triggers[0].metadata.bootstrapServers).toBe(
-      'kafka.example:9093',
-    )
-  })
-
   it('alerts can be left out; where instances are taken away on purpose, that of missing ones is', () => {
     const namesIn = (values: string, ...more: string[]) => {
       const { manifests } = render(values, '--set', 'prometheusRule.enabled=true', ...more)
@@ -289,137 +211,44 @@ describe(`the chart, rendered by helm${helm.reason}`, { timeout: 60_000 }, () =>
     expect(namesIn('minimal-values.yaml', ...disabled)).toEqual(without('LoginStatsVersionsDiffer'))
     expect(namesIn('hpa-values.yaml')).toEqual(without('LoginStatsInstanceGone'))
   })
-
-  it.each(['keda-values.yaml', 'hpa-values.yaml'])(
-    '%s: the number of instances is left to who scales',
-    (values) => {
-      const { manifests } = render(values)
-      const { metadata, spec } = one(manifests, 'StatefulSet')
-      expect(spec).not.toHaveProperty('replicas')
-      const scaler = manifests.find(
-        ({ kind }) => kind === 'ScaledObject' || kind === 'HorizontalPodAutoscaler',
-      )
-      expect(scaler?.spec.scaleTargetRef).toMatchObject({ kind: 'StatefulSet', name: metadata.name })
-    },
-  )
-
-  it('KEDA looks at the lag of the group and the topic that are configured', () => {
-    const { manifests } = render('keda-values.yaml', '--set', 'config.APP_ID=other,config.INPUT_TOPIC=logins')
-    expect(one(manifests, 'ScaledObject').spec.triggers[0].metadata).toMatchObject({
-      consumerGroup: 'other',
-      topic: 'logins',
-      lagThreshold: '100000',
-    })
-  })
-
   it.each([
-    ['no brokers', ['kafka.brokers='], 'brokers'],
-    ['brokers with a protocol', ['kafka.brokers=http://kafka:9092'], 'brokers'],
-    ['a setting that does not exist', ['config.COMIT_INTERVAL_MS=50'], 'COMIT_INTERVAL_MS'],
-    ['a setting that the chart sets itself', ['config.STATE_DIR=/tmp'], 'STATE_DIR'],
-    ['a secret among the settings', ['config.KAFKA_SASL_PASSWORD=x'], 'KAFKA_SASL_PASSWORD'],
-    ['a value that does not exist', ['replica=3'], 'replica'],
-    ['another protocol', ['kafka.securityProtocol=TLS'], 'securityProtocol'],
-    ['a volume that several nodes share', ['persistence.accessModes={ReadWriteMany}'], 'accessModes'],
-    ['a session that brokers do not allow', ['restarts.sessionTimeoutMs=1000'], 'sessionTimeoutMs'],
-    ['SASL without a password', ['kafka.securityProtocol=SASL_SSL'], 'kafka.sasl.mechanism'],
-    ['SASL that would not be used', ['kafka.sasl.existingSecret=x'], 'kafka.sasl has no effect'],
-    ['TLS files that would not be used', ['kafka.tls.existingSecret=x'], 'kafka.tls has no effect'],
-    [
-      'a certificate without its key',
-      ['kafka.securityProtocol=SSL,kafka.tls.existingSecret=x,kafka.tls.certKey=a'],
-      'one needs the other',
-    ],
-    ['addresses hashed without a key', ['config.ENRICHED_IP=hmac'], 'enrichedIp.existingSecret'],
-    ['to wait for pods that come back as others', ['persistence.enabled=false'], 'needs persistence'],
-    ['a policy that keeps it from Kafka', ['kafka.brokers=kafka:9093'], 'does not have port 9093'],
-    [
-      'to leave out an alert that does not exist',
-      ['prometheusRule.disabledAlerts={LoginStatsGone}'],
-      'no alert LoginStatsGone',
-    ],
-    [
-      'KEDA that may not find Kafka from where it runs',
-      ['autoscaling.type=keda', 'kafka.brokers=kafka-0.kafka:9092'],
-      'autoscaling.keda.bootstrapServers is needed',
-    ],
-    [
-      'KEDA without access to Kafka',
-      ['autoscaling.type=keda', 'kafka.brokers=kafka:9092', 'kafka.securityProtocol=SSL'],
-      'autoscaling.keda.authenticationRef is needed',
-    ],
-    [
-      'a stall that ends before a session does',
-      ['config.MAX_STALL_MS=60000'],
-      'config.MAX_STALL_MS=60000 must be above restarts.sessionTimeoutMs (60000)',
-    ],
-    [
-      'a session that outlasts a stall',
-      ['restarts.sessionTimeoutMs=200000', 'config.MAX_STALL_MS=150000'],
-      'config.MAX_STALL_MS=150000 must be above restarts.sessionTimeoutMs (200000)',
-    ],
-    [
-      'commits that a session does not outlast',
-      ['config.COMMIT_INTERVAL_MS=6000', 'restarts.sessionTimeoutMs=6000'],
-      'config.COMMIT_INTERVAL_MS=6000 must be below restarts.sessionTimeoutMs (6000)',
-    ],
-    ['fewer at most than at least', ['autoscaling.minReplicas=9'], 'minReplicas'],
-  ])('refuses %s', (_what, sets, message) => {
-    const { exitCode, output } = runHelm(
-      ...['template', 'release', chart, ...kubeVersion, '--values', join(chart, 'ci/minimal-values.yaml')],
-      ...sets.flatMap((set) => ['--set', set]),
-    )
-    expect(exitCode).not.toBe(0)
-    expect(output).toContain(message)
+    ['minimal-values.yaml', []],
+    ['secured-values.yaml', ['(by itself at 0 4 * * *)']],
+    ['hpa-values.yaml', ['2 to 8, by hpa']],
+    ['mutual-tls-values.yaml', ['Without volumes', 'There is no network policy']],
+  ])('%s: the notes tell how to look at it', (values, more) => {
+    const notes = notesOf(values)
+    for (const command of ['get pods', 'logs', 'port-forward service/release-login-stats 8080:8080'])
+      expect(notes).toContain(`kubectl --namespace stats ${command}`)
+    expect(notes).toContain('create job --from=cronjob/release-login-stats-verify')
+    for (const text of more) expect(notes).toContain(text)
+    expect(notes).not.toContain('WARNING')
   })
 
-  it('refuses to be installed without brokers', () => {
-    const { exitCode, output } = runHelm('template', 'release', chart, ...kubeVersion)
-    expect(exitCode).not.toBe(0)
-    expect(output).toContain('brokers')
+  it('the notes warn of a password that travels in clear', () => {
+    const set =
+      'kafka.securityProtocol=SASL_PLAINTEXT,kafka.sasl.mechanism=PLAIN,kafka.sasl.username=somebody'
+    const allowed = 'kafka.sasl.existingSecret=x,config.KAFKA_ALLOW_INSECURE_SASL=true'
+    expect(notesOf('minimal-values.yaml', '--set', set, '--set', allowed)).toContain(
+      'the password of somebody goes over the network in clear',
+    )
   })
 })
 
-const schemas = schemaDirectory()
-const validating = helm.command !== null && kubeconform.command !== null && hasFiles(schemas)
-const reason = validating
-  ? ''
-  : `${helm.reason || kubeconform.reason || ' (skipped: no schemas; npm run tools gets them)'}`
-
-describe(`the manifests, by the schemas of Kubernetes and its operators${reason}`, {
-  timeout: 60_000,
-}, () => {
-  const it = test.skipIf(!validating)
-  const validate = (manifests: string) =>
-    runTool(
-      kubeconform.command ?? '',
-      ['-strict', '-summary', '-schema-location', join(schemas, '{{.ResourceKind}}{{.KindSuffix}}.json')],
-      manifests,
-    )
-
-  it.each(valueFiles)('%s: all of them are valid', (values) => {
-    const { text, manifests } = render(values)
-    const { exitCode, output } = validate(text)
-    expect(exitCode, output).toBe(0)
-    expect(output).toContain(`Valid: ${manifests.length}, Invalid: 0, Errors: 0, Skipped: 0`)
-  })
-
-  it.each([
-    ['a mistyped field', 'terminationGracePeriodSeconds', 'terminationGraceSeconds'],
-    ['a text where a number must be', 'replicas: 2', 'replicas: two'],
-    ['a field of a resource of an operator', 'runbook_url:', 'runbook_url: {}\n            x:'],
-  ])('%s would be found', (_what, right, wrong) => {
-    const { text } = render('secured-values.yaml', '--set', 'replicas=2')
-    expect(text).toContain(right)
-    expect(validate(text.replace(right, wrong)).exitCode).not.toBe(0)
-  })
-})
-
-function hasFiles(directory: string): boolean {
+/** What is told after an installation. Helm shows it only where there is a cluster, so a copy of the chart has it in a manifest. */
+function notesOf(values: string, ...more: string[]): string {
+  const copy = mkdtempSync(join(tmpdir(), 'login-stats-chart-'))
   try {
-    return readdirSync(directory).length > 0
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    return false
+    cpSync(chart, copy, { recursive: true, dereference: true })
+    const notes = '{{ include (print $.Template.BasePath "/NOTES.txt") . | toJson }}'
+    writeFileSync(join(copy, 'templates/shown.yaml'), `kind: Notes\nnotes: ${notes}\n`)
+    const { exitCode, stdout, output } = runHelm(
+      ...['template', 'release', copy, '--namespace', 'stats', ...kubeVersion],
+      ...['--show-only', 'templates/shown.yaml', '--values', join(chart, 'ci', values), ...more],
+    )
+    expect(exitCode, output).toBe(0)
+    return parse(stdout).notes
+  } finally {
+    rmSync(copy, { recursive: true })
   }
 }

@@ -20,6 +20,27 @@ capabilities:
 {{- if and (hasSuffix "SSL" .Values.kafka.securityProtocol) .Values.kafka.tls.existingSecret }}true{{ end }}
 {{- end }}
 
+{{/* What makes one pod an instance of its own. */}}
+{{- define "login-stats.instanceEnv" -}}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: STATE_DIR
+  value: /state
+- name: STREAM_THREADS
+  value: {{ .Values.streamThreads | quote }}
+- name: LEAVE_GROUP_ON_STOP
+  value: {{ .Values.restarts.leaveGroupOnStop | quote }}
+- name: HTTP_HOST
+  value: 0.0.0.0
+- name: HTTP_PORT
+  value: {{ .Values.http.port | quote }}
+# By this name, which stays, the other instances ask it for its part.
+- name: HTTP_ADVERTISED_URL
+  value: http://$(POD_NAME).{{ include "login-stats.headless" . }}.{{ .Release.Namespace }}.svc:{{ .Values.http.port }}
+{{- end }}
+
 {{/* How to reach Kafka, and the secrets as files. */}}
 {{- define "login-stats.connectionEnv" -}}
 {{- $kafka := .Values.kafka }}
@@ -28,10 +49,10 @@ capabilities:
 - name: KAFKA_BROKERS
   value: {{ $kafka.brokers | quote }}
 - name: KAFKA_SECURITY_PROTOCOL
-  value: {{ $kafka.securityProtocol }}
+  value: {{ $kafka.securityProtocol | quote }}
 {{- if $hasSasl }}
 - name: KAFKA_SASL_MECHANISM
-  value: {{ $kafka.sasl.mechanism }}
+  value: {{ $kafka.sasl.mechanism | quote }}
 - name: KAFKA_SASL_USERNAME
   value: {{ $kafka.sasl.username | quote }}
 - name: KAFKA_SASL_PASSWORD_FILE
@@ -100,7 +121,7 @@ capabilities:
 {{- if $hasSasl }}
 - name: sasl
   secret:
-    secretName: {{ $kafka.sasl.existingSecret }}
+    secretName: {{ $kafka.sasl.existingSecret | quote }}
     defaultMode: 288 # 0440: the group of the pod reads it
     items:
       - { key: {{ $kafka.sasl.passwordKey | quote }}, path: password }
@@ -108,7 +129,7 @@ capabilities:
 {{- if $hasTls }}
 - name: tls
   secret:
-    secretName: {{ $kafka.tls.existingSecret }}
+    secretName: {{ $kafka.tls.existingSecret | quote }}
     defaultMode: 288 # 0440: the group of the pod reads it
     items:
       {{- with $kafka.tls.caKey }}
@@ -125,7 +146,7 @@ capabilities:
 {{- if .Values.enrichedIp.existingSecret }}
 - name: enriched-ip
   secret:
-    secretName: {{ .Values.enrichedIp.existingSecret }}
+    secretName: {{ .Values.enrichedIp.existingSecret | quote }}
     defaultMode: 288 # 0440: the group of the pod reads it
     items:
       - { key: {{ .Values.enrichedIp.secretKey | quote }}, path: key }
