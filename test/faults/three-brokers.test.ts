@@ -3,7 +3,7 @@ import { type LocalKafka, startLocalKafka } from '../../src/local-kafka/index.ts
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
-import { haveTasks, type Instance, type LogLine, wipes } from '../support/instance.ts'
+import { haveSettled, type Instance, type LogLine, wipes } from '../support/instance.ts'
 import { expectStoresAgree } from '../support/store-check.ts'
 import { UnderLoad } from '../support/under-load.ts'
 import { allInSync, coordinatorOf, leaderOf } from '../support/whereabouts.ts'
@@ -59,7 +59,7 @@ async function killRound({ random, seed }: Round, victimOf: Victim): Promise<Fig
   const application = new Application('three-brokers', { KAFKA_BROKERS: kafka.bootstrapServers })
   const scene = await UnderLoad.start(application, { seed, partitionCount })
   const instances = [application.start(), application.start()]
-  await haveTasks(instances, taskIds.length)
+  await haveSettled(instances, taskIds.length)
   await allInSync(application.config.brokers)
   scene.watchProgress()
   await systemClock.sleep(1000 + 2000 * random.next())

@@ -3,7 +3,7 @@ import type { TransactionScope } from '../../src/streams/index.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { type Figures, faultRounds, type Round } from '../support/fault-rounds.ts'
-import { haveTasks, type Instance, type LogLine, wipes } from '../support/instance.ts'
+import { haveSettled, haveTasks, type Instance, type LogLine, wipes } from '../support/instance.ts'
 import { expectStoresAgree } from '../support/store-check.ts'
 import { UnderLoad } from '../support/under-load.ts'
 
@@ -38,7 +38,7 @@ faultRounds(
 
 faultRounds(row, 'stopped at a random moment', { short: 1, long: 20 }, (round) =>
   zombieRound(round, {}, async (zombie, other) => {
-    await haveTasks([zombie, other], taskCount)
+    await haveSettled([zombie, other], taskCount)
     await systemClock.sleep(2000 * round.random.next())
     zombie.signal('SIGSTOP')
   }),

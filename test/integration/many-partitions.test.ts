@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
-import { haveTasks, type Instance, killAllInstances } from '../support/instance.ts'
+import { haveSettled, type Instance, killAllInstances } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
 
 const partitions = 64
@@ -25,7 +25,7 @@ test('64 + 64 partitions on four instances: they come to rest, in bounded memory
   await application.createInput(partitions)
   const logins = await application.produceLogins(300_000)
   const running = Array.from({ length: instances }, () => application.start())
-  await haveTasks(running, 2 * partitions)
+  await haveSettled(running, 2 * partitions)
   await expectExact(application, countOf(logins))
   for (const instance of running) expect(instance.tasks).toHaveLength((2 * partitions) / instances)
 

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
-import { haveTasks, type Instance, wipes } from '../support/instance.ts'
+import { haveSettled, type Instance, wipes } from '../support/instance.ts'
 import { Load } from '../support/load.ts'
 import { expectExact } from '../support/oracle.ts'
 import {
@@ -28,14 +28,17 @@ afterEach(cleanUpAll)
 test.each(['thread', 'task'])(
   'tasks hardly pause while others come and go (transactions per %s)',
   async (scope) => {
-    const application = new Application('pauses', { STANDBY_REPLICAS: '1', TRANSACTION_SCOPE: scope })
+    const settings = { standbyReplicas: 1 }
+    const application = new Application('pauses', {
+      STANDBY_REPLICAS: String(settings.standbyReplicas),
+      TRANSACTION_SCOPE: scope,
+    })
     cleanUpLater(() => application.close())
     await application.createInput(4)
     const load = new Load(application, { seed: 1, batch: 80, pauseMs: 25, isSpread: true })
     cleanUpLater(async () => void (await load.end()))
     const stay = [application.start(), application.start()]
-    await haveTasks(stay, taskCount)
-    await settled(stay)
+    await haveSettled(stay, taskCount, settings)
     const quietFrom = systemClock.now()
     await systemClock.sleep(2000)
     const quietTo = systemClock.now()
@@ -43,12 +46,10 @@ test.each(['thread', 'task'])(
     for (let round = 0; round < 2; round++) {
       const guest = application.start()
       all.push(guest)
-      await haveTasks([...stay, guest], taskCount)
-      await settled([...stay, guest])
+      await haveSettled([...stay, guest], taskCount, settings)
       await systemClock.sleep(500)
       expect(await guest.stop(), guest.tail()).toBe(0)
-      await haveTasks(stay, taskCount)
-      await settled(stay)
+      await haveSettled(stay, taskCount, settings)
     }
     await systemClock.sleep(500)
     await expectExact(application, await load.end())
@@ -83,27 +84,6 @@ function restoredAgain(instance: Instance): string[] {
   const restored = instance.lines('Store restored').map(({ task }) => String(task))
   const timesIn = (tasks: readonly string[], task: string): number => tasks.filter((id) => id === task).length
   return restored.filter((task) => timesIn(restored, task) > timesIn(given, task))
-}
-
-/** Until nothing waits to become warm for another owner, each store has its copy, and no rebalance has come for a while. */
-async function settled(instances: readonly Instance[]): Promise<void> {
-  const state = () => ({
-    stateful: instances.map(({ tasks }) => tasks.filter((task) => task.startsWith('1_')).length),
-    copies: instances.flatMap(({ standbyTasks }) => standbyTasks).length,
-    quietMs:
-      systemClock.now() -
-      Math.max(
-        ...instances
-          .flatMap(({ log }) => log.filter(({ msg }) => msg === 'Tasks assigned' || msg === 'rejoin needed'))
-          .map(({ time }) => time),
-      ),
-  })
-  await expect
-    .poll(state, { timeout: 60_000, interval: 50 })
-    .toSatisfy(
-      ({ stateful, copies, quietMs }: ReturnType<typeof state>) =>
-        copies === 4 && Math.max(...stateful) - Math.min(...stateful) <= 1 && quietMs > 1500,
-    )
 }
 
 function longest(pauses: readonly TaskPause[]): number {

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
-import { haveTasks, type Instance, wipes } from '../support/instance.ts'
+import { haveSettled, haveTasks, type Instance, wipes } from '../support/instance.ts'
 import { Load } from '../support/load.ts'
 import { expectExact } from '../support/oracle.ts'
 import { expectStoresAgree } from '../support/store-check.ts'
@@ -22,7 +22,7 @@ test('a rolling restart moves no task, and nobody restores a store', async () =>
     instances.push(instance)
     await haveTasks(instances, 8)
   }
-  await settled(instances)
+  await haveSettled(instances, 8)
   const before = instances.map(({ tasks }) => tasks.toSorted())
   const assignments = instances.map((instance) => instance.lines('Tasks assigned').length)
   const all = [...instances]
@@ -51,24 +51,3 @@ test('a rolling restart moves no task, and nobody restores a store', async () =>
   for (const instance of all) expect(wipes(instance)).toEqual([])
   await expectStoresAgree(application)
 })
-
-/** Until no task waits for its store to become warm elsewhere, and all have heard of that assignment. */
-async function settled(instances: readonly Instance[]): Promise<void> {
-  const state = (instance: Instance) => {
-    const joins = instance.lines('joined the group')
-    const assignments = instance.lines('Tasks assigned')
-    return {
-      generation: joins.at(-1)?.generationId,
-      awaited: joins.length - assignments.length,
-      warming: instance.standbyTasks.length,
-    }
-  }
-  await expect
-    .poll(() => instances.map(state), { timeout: 60_000, interval: 100 })
-    .toSatisfy((states: ReturnType<typeof state>[]) =>
-      states.every(
-        ({ generation, awaited, warming }) =>
-          warming === 0 && awaited === 0 && generation === states[0]?.generation,
-      ),
-    )
-}

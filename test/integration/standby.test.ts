@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
-import { haveTasks, type Instance, wipes } from '../support/instance.ts'
+import { haveSettled, haveTasks, type Instance, wipes } from '../support/instance.ts'
 import { Load } from '../support/load.ts'
 import { expectExact } from '../support/oracle.ts'
 import { expectStoresAgree } from '../support/store-check.ts'
@@ -15,24 +15,8 @@ let application: Application
 
 afterEach(cleanUpAll)
 
-const standbysOf = (instance: Instance): string[] => instance.standbyTasks.toSorted()
 const statefulOf = (instance: Instance): string[] =>
   instance.tasks.filter((id) => id.startsWith('1_')).toSorted()
-
-/** Waits until the stateful tasks are shared evenly, and each instance keeps those of the other one warm. */
-async function areShared(a: Instance, b: Instance): Promise<void> {
-  const deadline = systemClock.monotonic() + 60_000
-  for (;;) {
-    await haveTasks([a, b], taskCount)
-    const mine = statefulOf(a)
-    const others = statefulOf(b)
-    const isEven = mine.length === 2 && others.length === 2
-    if (isEven && String(standbysOf(a)) === String(others) && String(standbysOf(b)) === String(mine)) return
-    if (systemClock.monotonic() > deadline)
-      throw new Error(`${mine} (${standbysOf(a)}); ${others} (${standbysOf(b)})`)
-    await systemClock.sleep(50)
-  }
-}
 
 test('after the death of an instance the other one takes over from its standby stores', async () => {
   application = new Application('standby', { STANDBY_REPLICAS: '1', SESSION_TIMEOUT_MS: '6000' })
@@ -43,7 +27,7 @@ test('after the death of an instance the other one takes over from its standby s
   cleanUpLater(async () => void (await load.end()))
   const first = application.start()
   const second = application.start()
-  await areShared(first, second)
+  await haveSettled([first, second], taskCount, { standbyReplicas: 1 })
   // So that a restore from the beginning would show.
   await systemClock.sleep(5000)
   const lost = statefulOf(first)
@@ -84,15 +68,9 @@ test('a task moves to a new instance only when its store is warm there; no login
     'warm-ups',
     ({ msg, standbyTasks }) => msg === 'Tasks assigned' && standbyTasks !== undefined,
   )
-  await haveTasks([first, second], taskCount)
   // No replicas are wanted: what was warmed up is the tasks' own store then.
-  const share = (instance: Instance) => [statefulOf(instance).length, standbysOf(instance)]
-  await expect
-    .poll(() => [first, second].map(share), { timeout: 60_000, interval: 50 })
-    .toEqual([
-      [2, []],
-      [2, []],
-    ])
+  await haveSettled([first, second], taskCount)
+  for (const instance of [first, second]) expect(statefulOf(instance)).toHaveLength(2)
   await systemClock.sleep(2000)
   const expected = await load.end()
   await expectExact(application, expected)

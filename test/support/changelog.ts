@@ -1,9 +1,10 @@
 /** The changelog of an application with one partition of the keyed stage, seen and disturbed from outside. */
 import { runKafkaTool } from '../../src/local-kafka/index.ts'
 import type { TransactionalProducer } from '../../src/ports/kafka.ts'
+import { keySpace } from '../../src/streams/store/envelope.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { systemRandom } from '../../src/system/random.ts'
-import { openReader, type RecordBatch, readBatches } from '../../src/verify/index.ts'
+import { openReader, type RecordBatch, readBatches, readCommitted } from '../../src/verify/index.ts'
 import type { Application } from './application.ts'
 
 export function changelogOf(application: Application): string {
@@ -88,6 +89,27 @@ function add(summary: BatchSummary, batch: RecordBatch): void {
   if (batch.recordCount === 0) summary.empty += 1
   else if (batch.isControl) summary.markers += 1
   else summary.records += batch.recordCount
+}
+
+/**
+ * By partition, the entries of the largest commit: so many a store can be behind, whose process was killed between a commit and the write
+ * to the store. Each commit ends with a marker, which has an offset of its own. To be asked before anything is compacted.
+ */
+export async function largestCommits(application: Application): Promise<number[]> {
+  const { brokers } = application.config
+  const commits: { entries: number; largest: number; next: number }[] = []
+  const add = (offset: number, isEntry: boolean, partition: number): void => {
+    const { entries, largest, next } = commits[partition] ?? { entries: 0, largest: 0, next: offset }
+    const sum = (offset === next ? entries : 0) + (isEntry ? 1 : 0)
+    commits[partition] = { entries: sum, largest: Math.max(largest, sum), next: offset + 1 }
+  }
+  const ends = await readCommitted(
+    { brokers },
+    changelogOf(application),
+    { clock: systemClock },
+    ({ key, offset }, partition) => add(offset, key?.[0] === keySpace.data, partition),
+  )
+  return ends.map((_, partition) => commits[partition]?.largest ?? 0)
 }
 
 /** Waits for compaction, of which the broker does as it likes. */

@@ -109,6 +109,23 @@ export class Instance {
     return [...byThread.values()].flat() as string[]
   }
 
+  /** What each task was told last, of those that it has had. */
+  get taskStates(): ReadonlyMap<unknown, unknown> {
+    return new Map(this.lines('Task changed').map(({ task, state }) => [task, state]))
+  }
+
+  /** By thread, the generation of the group in which it has its tasks; null while it joins, or shall. */
+  get generations(): ReadonlyMap<unknown, unknown> {
+    const joined = new Map<unknown, unknown>()
+    const settled = new Map<unknown, unknown>()
+    for (const { msg, thread, generationId } of this.log) {
+      if (msg === 'joined the group') joined.set(thread, generationId)
+      if (msg === 'joined the group' || msg === 'rejoin needed') settled.set(thread, null)
+      if (msg === 'Tasks assigned') settled.set(thread, joined.get(thread) ?? null)
+    }
+    return settled
+  }
+
   /** Resolves at the first log line that `matches`, with the milliseconds from the start of the process to there. */
   async afterMs(what: string, matches: (line: LogLine) => boolean, timeoutMs?: number): Promise<number> {
     const { time } = await this.line(what, matches, timeoutMs)
@@ -155,14 +172,75 @@ export async function haveTasks(
   taskCount: number,
   timeoutMs = 60_000,
 ): Promise<void> {
-  const deadline = systemClock.monotonic() + timeoutMs
-  for (;;) {
+  await areSo(instances, timeoutMs, () => {
     const counts = instances.map(({ tasks }) => tasks.length)
-    if (Math.min(...counts) > 0 && counts.reduce((sum, count) => sum + count) === taskCount) return
+    const isShared = Math.min(...counts) > 0 && sum(counts) === taskCount
+    return isShared ? null : `the tasks are not shared: ${counts.join()}`
+  })
+}
+
+/** So long no thread was asked to join once more, where they have settled. */
+const quietMs = 1000
+
+/**
+ * Resolves when the instances share `taskCount` tasks and nothing is on its way: each task runs, none waits for its store to become warm
+ * elsewhere, each store has its `standbyReplicas`, and all threads have what the same generation of the group gave them. Before that a
+ * fault hits a store on its way, or a rebalance, and is another one than the test is about. The instances have equally many threads.
+ */
+export async function haveSettled(
+  instances: readonly Instance[],
+  taskCount: number,
+  { standbyReplicas = 0, timeoutMs = 60_000 } = {},
+): Promise<void> {
+  const copiesOfEach = Math.min(standbyReplicas, instances.length - 1)
+  await haveTasks(instances, taskCount, timeoutMs)
+  await areSo(instances, timeoutMs, () => {
+    const tasks = instances.flatMap((instance) => instance.tasks)
+    const notRunning = instances.flatMap(({ tasks: own, taskStates }) =>
+      own.filter((task) => taskStates.get(task) !== 'running'),
+    )
+    const stores = instances.map((instance) => instance.tasks.filter(hasStore).length)
+    const copies = sum(instances.map(({ standbyTasks }) => standbyTasks.length))
+    const generations = new Set(instances.flatMap((instance) => [...instance.generations.values()]))
+    const lastAt = Math.max(
+      ...instances.flatMap(({ log }) =>
+        log.filter(({ msg }) => msg === 'Tasks assigned' || msg === 'rejoin needed').map(({ time }) => time),
+      ),
+    )
+    const hasSettled =
+      tasks.length === taskCount &&
+      notRunning.length === 0 &&
+      Math.max(...stores) - Math.min(...stores) <= 1 &&
+      copies === copiesOfEach * sum(stores) &&
+      generations.size === 1 &&
+      !generations.has(null) &&
+      systemClock.now() - lastAt > quietMs
+    if (hasSettled) return null
+    const state = { tasks: tasks.length, notRunning, stores, copies, generations: [...generations] }
+    return `the tasks have not settled: ${JSON.stringify(state)}`
+  })
+}
+
+/** Tasks of the counting stage. */
+function hasStore(task: string): boolean {
+  return task.startsWith('1_')
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
+}
+
+/** Waits until `whyNot` gives null. Throws what it says where that takes too long, and where an instance ends. */
+async function areSo(
+  instances: readonly Instance[],
+  timeoutMs: number,
+  whyNot: () => string | null,
+): Promise<void> {
+  const deadline = systemClock.monotonic() + timeoutMs
+  for (let why = whyNot(); why !== null; why = whyNot()) {
     const ended = instances.find(({ isRunning }) => !isRunning)
     if (ended !== undefined) throw new Error(`ended instead of sharing the tasks\n${ended.tail()}`)
-    if (systemClock.monotonic() > deadline)
-      throw new Error(`the tasks were not shared in time: ${counts.join()}`)
-    await systemClock.sleep(20)
+    if (systemClock.monotonic() > deadline) throw new Error(`not in time: ${why}`)
+    await systemClock.sleep(50)
   }
 }

@@ -13,7 +13,7 @@ import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { HttpClient, withHttp } from '../support/http-client.ts'
-import { haveTasks, killAllInstances } from '../support/instance.ts'
+import { haveSettled, killAllInstances } from '../support/instance.ts'
 import { promtool, runPromtool } from '../support/promtool.ts'
 import { findTool } from '../support/tools.ts'
 import { alerts, readDashboard, readYaml, root } from '../unit/deploy/files.ts'
@@ -150,7 +150,7 @@ describe(`monitoring${prometheus.reason}${promtool.reason}`, () => {
       prometheus.command ?? '',
       clients.map(({ url }) => new URL(url).host),
     )
-    await haveTasks(instances, 8)
+    await haveSettled(instances, 8)
     await server.until('sum(up{job="login-stats"})', (series) => firstValue(series) === 2)
 
     const logins = await application.produceLogins(8000, { invalidShare: 0.05, batch: 400, pauseMs: 200 })

@@ -16,7 +16,7 @@ import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { HttpClient, withHttp } from '../support/http-client.ts'
-import { haveTasks, killAllInstances } from '../support/instance.ts'
+import { haveSettled, killAllInstances } from '../support/instance.ts'
 
 const taskCount = 8
 let application: Application
@@ -40,7 +40,7 @@ test('each instance answers for the whole table, exactly, and both say where eac
   const logins = await application.produceLogins(20_000)
   const valid = logins.filter((login) => login.valid).length
   const [a, b] = [application.start(), application.start()]
-  await haveTasks([a, b], taskCount)
+  await haveSettled([a, b], taskCount)
   await application.counted()
   for (const instance of [a, b]) {
     const client = await HttpClient.of(instance)
@@ -276,7 +276,7 @@ async function totalUpTo(
 
 test('while a killed instance is missed, the other one answers soon, and its own tasks are told as they are', async () => {
   const [survivor, victim] = [application.start(), application.start()]
-  await haveTasks([survivor, victim], taskCount)
+  await haveSettled([survivor, victim], taskCount)
   const load = application.produceLogins(6000, { batch: 100, pauseMs: 100 })
   const client = await HttpClient.of(survivor)
   await client.until<Partial<Tasks>>(

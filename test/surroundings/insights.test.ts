@@ -11,7 +11,7 @@ import { Application } from '../support/application.ts'
 import { bootstrapServers } from '../support/broker.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { HttpClient, withHttp } from '../support/http-client.ts'
-import { haveTasks, type Instance, killAllInstances, type LogLine } from '../support/instance.ts'
+import { haveSettled, type Instance, killAllInstances, type LogLine } from '../support/instance.ts'
 import { type Fate, FatePlan } from '../support/tcp-proxy/fate.ts'
 import type { Frame, ProxiedApi } from '../support/tcp-proxy/frames.ts'
 import { KafkaProxy } from '../support/tcp-proxy/kafka-proxy.ts'
@@ -50,7 +50,7 @@ test('are right, come from one instance at a time, and from another one when tha
   await application.createInput(4)
   const logins = await application.produceLogins(5000)
   const instances = [0, 1].map(() => application.start({ INSIGHTS_TOPIC: topic }))
-  await haveTasks(instances, 8)
+  await haveSettled(instances, 8)
   await application.counted()
   const configured = {
     ...application,

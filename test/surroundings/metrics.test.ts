@@ -4,7 +4,7 @@ import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
 import { HttpClient, withHttp } from '../support/http-client.ts'
-import { haveTasks, killAllInstances } from '../support/instance.ts'
+import { haveSettled, killAllInstances } from '../support/instance.ts'
 
 afterEach(async () => {
   await killAllInstances()
@@ -50,7 +50,7 @@ test('two instances with two threads each tell every login once, and each row by
   cleanUpLater(() => application.close())
   await application.createInput(4)
   const instances = [application.start(), application.start()]
-  await haveTasks(instances, 8)
+  await haveSettled(instances, 8)
   const logins = await application.produceLogins(6000, { invalidShare: 0.05, batch: 500 })
   const old = logins.find(({ valid }) => valid)
   // So old that it is late for both windows, whatever came before it.
