@@ -29,7 +29,8 @@ export interface ResetReport {
  *
  * How far dead letters have been replayed is not forgotten: the copies are in the input, which is counted again with them.
  *
- * After an interruption it can be run again. Throws GROUP_ACTIVE, STATE_DIR_IN_USE.
+ * After an interruption it can be run again. Throws GROUP_ACTIVE, STATE_DIR_IN_USE, and TRANSACTION_HANGING where a transaction on the table
+ * does not end.
  */
 export async function reset(config: Config, log: Log, options: { keepTable: boolean }): Promise<ResetReport> {
   const kafka = kafkaOf(config, log, `${config.appId}-reset`)
@@ -95,17 +96,23 @@ async function emptyTable(kafka: KafkaClient, config: Config): Promise<number> {
   return tombstones
 }
 
+/** Kafka ends the transaction of a processor that was killed after ten seconds, that of a reset after a minute, and looks for them each ten. */
+const longestTransactionMs = 90_000
+
+/** Rows of transactions that are still open, or whose markers are not written yet, are waited for: they may be there in a moment. */
 async function rowKeys(kafka: KafkaClient, topic: string, partition: number): Promise<Set<string>> {
   const keys = new Set<string>()
   const place = { topic, partition }
   const [from = 0] = await kafka.admin.listOffsets([place], 'earliest')
-  const [to = 0] = await kafka.admin.listOffsets([place], 'lastStable')
+  const [to = 0] = await kafka.admin.listOffsets([place], 'highWatermark')
   await readPartition({
     kafka,
     clock: systemClock,
     partition: place,
     from,
     to,
+    operation: 'look for the rows of the table',
+    maxHeldBackMs: longestTransactionMs,
     onRecords: (records) => {
       for (let record = records.next(); record !== null; record = records.next()) {
         const key = record.key()?.toString('latin1')

@@ -6,8 +6,10 @@ import { text } from 'node:stream/consumers'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { tasksSchema } from '../../src/login-stats/http/api-schemas.ts'
 import { systemClock } from '../../src/system/clock.ts'
+import { readCommitted } from '../../src/verify/index.ts'
 import { Application } from '../support/application.ts'
 import { command } from '../support/command.ts'
+import { runHere } from '../support/here.ts'
 import { killAllInstances } from '../support/instance.ts'
 import { expectExact } from '../support/oracle.ts'
 
@@ -110,6 +112,47 @@ test('a table reaches a slow reader whole, and one that has seen enough ends it 
     readdirSync(join(config.stateDir, config.appId)).filter((name) => name.startsWith('table-')),
   ).toEqual([])
 }, 120_000)
+
+test('reset leaves no row behind, nor one of a transaction that is still open when it begins', async () => {
+  application = new Application('reset-open')
+  const { kafka, environment, config } = application
+  const partition = { topic: config.outputTopic, partition: 0 }
+  await kafka.admin.createTopics([
+    {
+      name: partition.topic,
+      partitionCount: 1,
+      replicationFactor: -1,
+      config: { 'cleanup.policy': 'compact' },
+    },
+  ])
+  const producer = kafka.producer({ transactionalId: `${config.appId}-test`, transactionTimeoutMs: 30_000 })
+  await producer.init()
+  const records = producer.appender()
+  records.append(Buffer.from('locale:RU'), Buffer.from('{}'), 0)
+  await producer.send([{ partition, records }])
+  const reset = runHere(['reset', '--json'], environment)
+  // It has looked for the end of the table by then, and goes on looking.
+  const isOver = await Promise.race([reset.then(() => true), systemClock.sleep(3000).then(() => false)])
+  await producer.commit()
+  producer.close()
+  const { exitCode, out, err } = await reset
+  expect(exitCode, err).toBe(0)
+  expect([isOver, JSON.parse(out).tombstones]).toEqual([false, 1])
+  const rows = new Map<string, string | null>()
+  await expect
+    .poll(async () => {
+      await readCommitted(
+        { brokers: config.brokers },
+        partition.topic,
+        { clock: systemClock },
+        ({ key, value }) => {
+          rows.set(String(key), value === null ? null : String(value))
+        },
+      )
+      return [...rows]
+    })
+    .toEqual([['locale:RU', null]])
+})
 
 test('wrong settings end a command with one message that lists all of them', async () => {
   const result = await command(['run'], {
