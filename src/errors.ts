@@ -201,7 +201,8 @@ export const errorTable = {
   },
   STALLED: {
     behaviour: 'stop',
-    cause: 'A stream thread has made no progress for MAX_STALL_MS.',
+    cause:
+      'A stream thread has made no progress for MAX_STALL_MS, or a part of the process has not closed in time.',
     hint: 'Look at the log before this message for what it was waiting for.',
   },
   KAFKAJS_CHANGED: {

@@ -121,6 +121,7 @@ async function startProcessor(
     .run()
     .catch((error: unknown) => onFailure(coded(error, 'run the processor')))
     .then(() => service.close())
+    .catch((error: unknown) => onFailure(coded(error, 'close the processor')))
   return { ended, stop: () => service.stop(), httpPort: service.httpPort }
 }
 

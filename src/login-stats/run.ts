@@ -19,18 +19,25 @@ export async function run(options: ProcessorOptions): Promise<void> {
   const release = keepAlive()
   try {
     const service = await openService(options, log)
-    let isStalled = false
     try {
       await runUntilTerminated(service, config, log)
     } catch (error) {
-      isStalled = coded(error, 'run').code === 'STALLED'
-      throw error
-    } finally {
       // What does not move any more would not close either.
-      if (!isStalled) await service.close()
+      if (coded(error, 'run').code !== 'STALLED') await closeAfterFailure(service, log)
+      throw error
     }
+    await service.close()
   } finally {
     release()
+  }
+}
+
+/** What has ended it is told by the exit, and not what comes of it. */
+async function closeAfterFailure(service: Service, log: Log): Promise<void> {
+  try {
+    await service.close()
+  } catch (cause) {
+    log.warn({ error: coded(cause, 'close') }, 'The processor could not be closed in order')
   }
 }
 

@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import { coded } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import { systemClock } from '../system/clock.ts'
+import { closeInTime, closeParts } from './closing.ts'
 import type { Config } from './config/index.ts'
 import { HttpListener } from './http/http-listener.ts'
 import { reachableHost, urlHost } from './http/url-host.ts'
@@ -19,7 +20,10 @@ export interface Service {
   stop(): void
   /** The port of the HTTP server; null without one. */
   readonly httpPort: number | null
-  /** After `run` has ended. */
+  /**
+   * After `run` has ended. What stands around the processor is left alone where it does not close; throws why the processor could not be
+   * closed in order, STALLED where that takes too long.
+   */
   close(): Promise<void>
 }
 
@@ -84,15 +88,12 @@ class RunningService implements Service {
 
   async close(): Promise<void> {
     this.#isStopping = true
-    const surroundings = await this.#surroundings
-    try {
-      await surroundings?.close()
-      await this.#listener?.close()
-    } catch (cause) {
-      const error = coded(cause, 'close the HTTP server')
-      this.#log.warn({ error }, 'What stands around the processor could not be closed in order')
-    }
-    await this.#processor.close()
+    const listener = this.#listener
+    const parts = (await this.#surroundings)?.parts() ?? []
+    // Last, for it ends the connections that do not end by themselves.
+    if (listener !== null) parts.push({ name: 'the HTTP connections', close: () => listener.close() })
+    await closeParts(parts, systemClock, this.#log)
+    await closeInTime({ name: 'the processor', close: () => this.#processor.close() }, systemClock)
   }
 
   /** Null where they could not be opened: the counts do not depend on them. */

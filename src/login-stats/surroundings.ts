@@ -4,6 +4,7 @@
  */
 import type { Log } from '../ports/log.ts'
 import { systemClock } from '../system/clock.ts'
+import type { Part } from './closing.ts'
 import type { Config } from './config/index.ts'
 import { FollowedTable } from './follow/followed-table.ts'
 import type { Answers } from './http/answers.ts'
@@ -64,12 +65,15 @@ export class Surroundings {
     this.#answers = ownAnswers({ config, tasks, followed: this.#followed, processor })
   }
 
-  async close(): Promise<void> {
-    // First: what waits for a broker ends at once.
-    await this.#kafka.close()
-    await this.#insights?.close()
-    await this.#endHttp()
-    await this.#followed.close()
+  /** What is to be closed, in this order. */
+  parts(): Part[] {
+    return [
+      // First: what waits for a broker ends at once.
+      { name: 'the connections to Kafka', close: () => this.#kafka.close() },
+      { name: 'the insights', close: async () => await this.#insights?.close() },
+      { name: 'the HTTP server', close: () => this.#endHttp() },
+      { name: 'the table', close: () => this.#followed.close() },
+    ]
   }
 
   async #serve(listener: HttpListener): Promise<void> {
