@@ -24,6 +24,8 @@ export interface Processor extends Askable {
   readonly instanceId: string
   /** For what may be lost at any time. */
   readonly cacheDirectory: string
+  /** Whether the stream threads are others than the process's own. */
+  readonly hasWorkers: boolean
   /** Resolves after `stop`; rejects with the CodedError that ended it. */
   run(): Promise<void>
   stop(): void
@@ -86,6 +88,7 @@ async function openInThisThread(
   const { streams, answer, close } = await openStreamThread(options, log, observer)
   return {
     ...aboutSlot(slot),
+    hasWorkers: false,
     isAssigned: () => streams.isAssigned,
     threadRestarts: () => 0,
     ask: async (question: ThreadQuestion) => [await answer(question)],
@@ -118,6 +121,7 @@ function openInThreads(
   })
   return {
     ...aboutSlot(slot),
+    hasWorkers: true,
     isAssigned: () => threads.isAssigned,
     threadRestarts: () => threads.restarts,
     ask: (question: ThreadQuestion) => threads.ask(question, answerWithinMs),

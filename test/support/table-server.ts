@@ -68,7 +68,7 @@ export async function openTableServer(
 /** An instance to which the group has given nothing. */
 function withoutTasks(cacheDirectory: string): Processor {
   return {
-    ...{ instanceId: 'table-server', cacheDirectory },
+    ...{ instanceId: 'table-server', cacheDirectory, hasWorkers: false },
     ...{ run: async () => undefined, stop: () => undefined, close: async () => undefined },
     ...{ status: () => [], isAssigned: () => true, threadRestarts: () => 0 },
     storeSizeInBytes: async () => 0,

@@ -6,6 +6,7 @@ import type { Processor } from '../processor.ts'
 import { whyNotReady } from '../readiness.ts'
 import { ownedCountsOf, threadMetricsOf } from '../thread-questions.ts'
 import { countGauges } from './count-gauges.ts'
+import { addEventLoopGauge, mainThread } from './event-loop-gauge.ts'
 import { withKnownLags } from './known-lags.ts'
 import { metricPrefix } from './metric-prefix.ts'
 import { TaskGauges } from './task-gauges.ts'
@@ -79,6 +80,8 @@ export class ProcessMetrics {
       registers,
     })
     this.#tasks = new TaskGauges(this.#registry)
+    // A stream thread in this thread tells of it itself.
+    if (options.processor.hasWorkers) addEventLoopGauge(this.#registry, mainThread)
   }
 
   get contentType(): string {

@@ -2,18 +2,11 @@
  * The metrics of one stream thread. They are gathered where the thread runs, and given to the process as plain data, with the label
  * `thread`: so a thread that is started again begins new series, and no counter of another one falls.
  */
-import {
-  Counter,
-  Gauge,
-  Histogram,
-  type MetricObjectWithValues,
-  type MetricValue,
-  Registry,
-} from 'prom-client'
+import { Counter, Histogram, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
 import { type CodedError, type ErrorCode, errorTable } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { CommitFacts, EngineObserver, TransactionOutcome, WipeReason } from '../../streams/index.ts'
-import { watchEventLoop } from '../../system/event-loop-lag.ts'
+import { addEventLoopGauge } from './event-loop-gauge.ts'
 import type { LoginMeter, TaskMeter } from './login-meter.ts'
 import { metricPrefix } from './metric-prefix.ts'
 
@@ -97,20 +90,7 @@ export class ThreadMetrics implements LoginMeter {
     for (const code of recordCodes) this.#deadLetters.inc({ code }, 0)
     for (const window of windows) this.#late.inc({ window }, 0)
     for (const reason of wipeReasons) this.#wipes.inc({ reason }, 0)
-    const { read, stop } = watchEventLoop()
-    this.#stopWatching = stop
-    const gauge = new Gauge({
-      name: `${metricPrefix}event_loop_lag_seconds`,
-      help: 'By how much the event loop of the thread was late since the last look, by quantile.',
-      labelNames: ['quantile'],
-      registers: [this.#registry],
-      collect: () => {
-        const { p50, p99, max } = read()
-        gauge.set({ quantile: '0.5' }, p50)
-        gauge.set({ quantile: '0.99' }, p99)
-        gauge.set({ quantile: 'max' }, max)
-      },
-    })
+    this.#stopWatching = addEventLoopGauge(this.#registry, String(thread))
   }
 
   /** What it is told by the engine. */

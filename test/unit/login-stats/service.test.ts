@@ -19,7 +19,7 @@ const processor = vi.hoisted(() => ({
 vi.mock('../../../src/login-stats/processor.ts', () => ({
   openProcessor: async (): Promise<Processor> => ({
     ...{ instanceId: 'a', cacheDirectory: 'nowhere', storeSizeInBytes: async () => 0, ask: async () => [] },
-    ...{ status: () => [], isAssigned: () => true, threadRestarts: () => 0 },
+    ...{ status: () => [], isAssigned: () => true, threadRestarts: () => 0, hasWorkers: false },
     run: () => processor.end.promise,
     stop: () => processor.end.resolve(),
     close: () => processor.close(),
