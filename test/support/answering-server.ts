@@ -8,6 +8,7 @@ import { defaultLimits } from '../../src/login-stats/limits.ts'
 import { ProcessMetrics } from '../../src/login-stats/metrics/process-metrics.ts'
 import type { Processor } from '../../src/login-stats/processor.ts'
 import { type KeyedRow, LoginStatsTable } from '../../src/login-stats/table/index.ts'
+import type { Log } from '../../src/ports/log.ts'
 import { createLogger } from '../../src/system/logger.ts'
 import { cleanUpLater } from './clean-ups.ts'
 import { HttpClient } from './http-client.ts'
@@ -56,8 +57,8 @@ export function tableOf(rows: readonly KeyedRow[]): {
 export async function openAnsweringServer(
   table: LoginStatsTable,
   answers: Partial<Answers> = {},
+  log: Log = createLogger({ level: 'silent' }),
 ): Promise<HttpClient> {
-  const log = createLogger({ level: 'silent' })
   const listener = await HttpListener.open({ host: '127.0.0.1', port: 0, mustHavePort: true, log })
   const following = { table, deadLetters: null, scans: new Scans(defaultLimits) } as unknown as Following
   const asked = { ask: async () => [], storeSizeInBytes: async () => 0 }

@@ -6,7 +6,7 @@ import { errorBody, type RequestProblem, requestProblems } from './request-probl
 /** Seconds after which it is worth to ask again. */
 const retryAfter = '2'
 
-/** Every failure is answered as `{ error: { code, message } }`. What is no fault of who asks is logged. */
+/** Every failure is answered as `{ error: { code, message } }`. What is no fault of who asks is logged, what is so while a process starts only for who debugs. */
 export function setErrorAnswers(server: FastifyInstance, log: Log): void {
   // Before any body is looked at.
   server.addHook('onRequest', async ({ method }, reply) => {
@@ -21,7 +21,12 @@ export function setErrorAnswers(server: FastifyInstance, log: Log): void {
       return reply.code(statusCode).send(errorBody('BAD_REQUEST', message))
     const failure = coded(error, `${request.method} ${request.routeOptions.url ?? ''}`)
     const passes = failure.behaviour === 'retry' || failure.behaviour === 'abort'
-    log.warn({ error: failure, route: request.routeOptions.url }, 'A request could not be answered')
+    // While it starts, or reads the table, each probe and each page would be a line.
+    const isExpected = failure.code === 'NOT_STARTED' || failure.code === 'TABLE_NOT_READ'
+    log[isExpected ? 'debug' : 'warn'](
+      { error: failure, route: request.routeOptions.url },
+      'A request could not be answered',
+    )
     if (passes) reply.header('retry-after', retryAfter)
     return reply.code(passes ? 503 : 500).send(errorBody(failure.code, failure.message))
   })

@@ -1,6 +1,8 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
+import { CodedError, type ErrorCode } from '../../../../src/errors.ts'
+import type { Log } from '../../../../src/ports/log.ts'
 import { openAnsweringServer, tableOf } from '../../../support/answering-server.ts'
 import { cleanUpAll } from '../../../support/clean-ups.ts'
 import type { HttpClient } from '../../../support/http-client.ts'
@@ -99,4 +101,29 @@ test('answers are not kept, nor taken for what they are not; the description has
       expect.arrayContaining(['405', '421', '500', '503']),
     )
   }
+})
+
+test('what cannot be answered while the process starts or reads the table is no warning; what else cannot be is', async () => {
+  const lines: string[] = []
+  const tell =
+    (level: string): Log['warn'] =>
+    (fields) =>
+      void lines.push([level, (fields as { error?: CodedError }).error?.code].join(' '))
+  const log: Log = {
+    ...{ debug: tell('debug'), info: tell('info'), warn: tell('warn'), error: tell('error') },
+    child: () => log,
+  }
+  const { table, restart } = tableOf([])
+  let code: ErrorCode = 'NOT_STARTED'
+  const tasks = () => Promise.reject(new CodedError(code, { operation: 'answer' }))
+  const readiness = () => ({ status: 'not ready' as const, reasons: ['It restores.'] })
+  const client = await openAnsweringServer(table, { tasks, readiness }, log)
+  lines.length = 0
+  restart()
+  const statuses: number[] = []
+  for (const path of ['/readyz', '/api/table', '/api/tasks']) statuses.push((await client.get(path)).status)
+  code = 'KAFKA_UNREACHABLE'
+  statuses.push((await client.get('/api/tasks')).status)
+  expect(statuses).toEqual([503, 503, 503, 503])
+  expect(lines).toEqual(['debug TABLE_NOT_READ', 'debug NOT_STARTED', 'warn KAFKA_UNREACHABLE'])
 })
