@@ -19,6 +19,7 @@ import { urlHost } from './http/url-host.ts'
 import { kafkaOf } from './kafka-client.ts'
 import type { ProcessorOptions } from './processor.ts'
 import { openService } from './service.ts'
+import { StopRequest } from './stop-request.ts'
 
 /** What goes on while the table is shown. */
 interface Work {
@@ -32,26 +33,28 @@ interface Work {
  * Ctrl-C. Resolves with the exit code when everything that it started has ended.
  */
 export async function demo(context: CommandContext, options: DemoOptions): Promise<number> {
-  const termination = new Termination(context)
+  // By a signal, or by the failure of a part.
+  const stop = new StopRequest()
+  const stopListening = context.stop.listen((reason) => stop.request(reason))
   const directory = await mkdtemp(join(tmpdir(), 'login-stats-demo-'))
   let kafka: LocalKafka | null = null
   try {
-    kafka = await startKafka(context, termination)
-    if (kafka === null || termination.isRequested) return exitCodes.ok
-    return await showDemo(context, options, kafka, directory, termination)
+    kafka = await startKafka(context, stop)
+    if (kafka === null || stop.isRequested) return exitCodes.ok
+    return await showDemo({ ...context, stop }, options, kafka, directory)
   } finally {
     await kafka?.close()
     await rm(directory, { recursive: true, force: true })
-    termination.close()
+    stopListening()
   }
 }
 
 /** Null where it was interrupted: Ctrl-C reaches what starts Kafka too. */
-async function startKafka(context: CommandContext, termination: Termination): Promise<LocalKafka | null> {
+async function startKafka(context: CommandContext, stop: StopRequest): Promise<LocalKafka | null> {
   try {
     return await startLocalKafka({ onProgress: (text) => context.err.write(`${text}\n`) })
   } catch (error) {
-    if (termination.isRequested) return null
+    if (stop.isRequested) return null
     throw error
   }
 }
@@ -61,22 +64,22 @@ async function showDemo(
   options: DemoOptions,
   kafka: LocalKafka,
   directory: string,
-  termination: Termination,
 ): Promise<number> {
   const inDemo: CommandContext = {
     ...context,
     environment: demoEnvironment(context, kafka, directory),
-    onTermination: (listener) => termination.listen(listener),
   }
   const config = loadConfig(inDemo.environment)
   const logFile = join(directory, 'processor.log')
   const logTo = { level: config.logLevel, destination: logFile }
   const log = createLogger(logTo)
-  await createTopics(inDemo, options.partitions)
+  // A Kafka that is not the demo's own may be away.
+  await Promise.race([createTopics(inDemo, options.partitions), context.stop.requested])
+  if (context.stop.isRequested) return exitCodes.ok
   const failures: CodedError[] = []
   const onFailure = (error: CodedError): void => {
     failures.push(error)
-    termination.request()
+    context.stop.request('failure')
   }
   const processor = await startProcessor({ config, logTo }, log, onFailure)
   const work = [processor, startGenerator(inDemo, config, log, options, onFailure)]
@@ -148,27 +151,5 @@ function startGenerator(
     stop: () => {
       isStopped = true
     },
-  }
-}
-
-/** One request to end, by signal or by failure, for everything in this process. */
-class Termination {
-  isRequested = false
-  readonly close: () => void
-  readonly #listeners = new Set<(signal: string) => void>()
-
-  constructor(context: CommandContext) {
-    this.close = context.onTermination(() => this.request())
-  }
-
-  request(): void {
-    this.isRequested = true
-    for (const listener of this.#listeners) listener('SIGTERM')
-  }
-
-  listen(listener: (signal: string) => void): () => void {
-    this.#listeners.add(listener)
-    if (this.isRequested) listener('SIGTERM')
-    return () => this.#listeners.delete(listener)
   }
 }

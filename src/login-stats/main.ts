@@ -1,11 +1,11 @@
 import { systemClock } from '../system/clock.ts'
 import { environment } from '../system/environment.ts'
 import { createLogger } from '../system/logger.ts'
-import { keepAlive, onTermination } from '../system/process.ts'
+import { keepAlive } from '../system/process.ts'
 import { systemRandom } from '../system/random.ts'
 import { StandardStream } from '../system/standard-stream.ts'
-import { exitCodes } from './commands/exit-codes.ts'
 import { runProgram } from './commands/program.ts'
+import { StopRequest } from './stop-request.ts'
 import { version } from './version.ts'
 
 const standardError = 2
@@ -23,15 +23,7 @@ process.exitCode = await runProgram(
     clock: systemClock,
     random: systemRandom,
     createLog: ({ level }) => createLogger({ level, destination: standardError }),
-    onTermination: (listener) => {
-      let isAsked = false
-      return onTermination((signal) => {
-        // A second signal means that waiting is no longer wanted.
-        if (isAsked) process.exit(exitCodes.interrupted)
-        isAsked = true
-        listener(signal)
-      })
-    },
+    stop: StopRequest.bySignals(),
   },
   version,
 )

@@ -2,25 +2,33 @@ import { coded } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import { describe } from '../streams/index.ts'
 import { createLogger } from '../system/logger.ts'
-import { keepAlive, onTermination } from '../system/process.ts'
-import type { Config } from './config/index.ts'
+import { keepAlive } from '../system/process.ts'
 import type { ProcessorOptions } from './processor.ts'
 import { openService, type Service } from './service.ts'
+import type { StopRequest } from './stop-request.ts'
 import { topologyOf } from './topology.ts'
 
 /**
- * Runs the processor until SIGINT or SIGTERM: stops intake, commits, leaves the group, closes the stores, and resolves. Rejects
+ * Runs the processor until it is asked to stop: stops intake, commits, leaves the group, closes the stores, and resolves. Rejects
  * with the CodedError that ended it.
  */
-export async function run(options: ProcessorOptions): Promise<void> {
+export async function run(options: ProcessorOptions, stop: StopRequest): Promise<void> {
   const { config, logTo } = options
   const log = createLogger(logTo)
   log.debug({ topology: describe(topologyOf(config)) }, 'Topology')
   const release = keepAlive()
+  let service: Service | null = null
+  const stopListening = stop.listen((reason) => {
+    log.info({ signal: reason }, 'Stopping')
+    service?.stop()
+  })
   try {
-    const service = await openService(options, log)
+    service = await openService(options, log)
+    if (stop.isRequested) service.stop()
     try {
-      await runUntilTerminated(service, config, log)
+      log.info({ appId: config.appId, brokers: config.brokers }, 'Starting')
+      await service.run()
+      log.info({}, 'Stopped; everything read is committed')
     } catch (error) {
       // What does not move any more would not close either.
       if (coded(error, 'run').code !== 'STALLED') await closeAfterFailure(service, log)
@@ -28,6 +36,7 @@ export async function run(options: ProcessorOptions): Promise<void> {
     }
     await service.close()
   } finally {
+    stopListening()
     release()
   }
 }
@@ -38,23 +47,5 @@ async function closeAfterFailure(service: Service, log: Log): Promise<void> {
     await service.close()
   } catch (cause) {
     log.warn({ error: coded(cause, 'close') }, 'The processor could not be closed in order')
-  }
-}
-
-async function runUntilTerminated(service: Service, config: Config, log: Log): Promise<void> {
-  let isStopping = false
-  const stopListening = onTermination((signal) => {
-    // A second signal means that waiting is no longer wanted: what is uncommitted is read again by the next start.
-    if (isStopping) process.exit(130)
-    isStopping = true
-    log.info({ signal }, 'Stopping')
-    service.stop()
-  })
-  try {
-    log.info({ appId: config.appId, brokers: config.brokers }, 'Starting')
-    await service.run()
-    log.info({}, 'Stopped; everything read is committed')
-  } finally {
-    stopListening()
   }
 }

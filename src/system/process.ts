@@ -12,6 +12,11 @@ export function onTermination(handler: (signal: 'SIGINT' | 'SIGTERM') => void): 
   }
 }
 
+/** Ends the process as it is. */
+export function endNow(exitCode: number): void {
+  process.exit(exitCode)
+}
+
 /** Keeps the process alive, whatever its timers and sockets, until the returned function is called. */
 export function keepAlive(): () => void {
   const handle = setInterval(() => {}, 1 << 30)

@@ -1,5 +1,5 @@
-import type { CommandContext } from '../../src/login-stats/commands/context.ts'
 import { runProgram } from '../../src/login-stats/commands/program.ts'
+import { StopRequest } from '../../src/login-stats/stop-request.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { createLogger } from '../../src/system/logger.ts'
 import { systemRandom } from '../../src/system/random.ts'
@@ -9,8 +9,7 @@ import type { CommandResult } from './command.ts'
 export async function runHere(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
-  /** Tells the listener of the command when a signal comes; none does if absent. */
-  onTermination: CommandContext['onTermination'] = () => () => undefined,
+  stop: StopRequest = new StopRequest(),
 ): Promise<CommandResult> {
   const text = { out: '', err: '' }
   const into = (name: 'out' | 'err') => ({
@@ -29,7 +28,7 @@ export async function runHere(
       clock: systemClock,
       random: systemRandom,
       createLog: () => createLogger({ level: 'silent' }),
-      onTermination,
+      stop,
     },
     'test',
   )

@@ -2,6 +2,7 @@
 import { coded } from '../../src/errors.ts'
 import { loadConfig } from '../../src/login-stats/config/index.ts'
 import { run } from '../../src/login-stats/run.ts'
+import { StopRequest } from '../../src/login-stats/stop-request.ts'
 import { environment } from '../../src/system/environment.ts'
 import { createLogger } from '../../src/system/logger.ts'
 import { crashPoint } from './crash-point.ts'
@@ -11,7 +12,7 @@ const logTo = { level: config.logLevel }
 const log = createLogger(logTo)
 try {
   const threadModule = new URL('./run-processor-thread.ts', import.meta.url)
-  await run({ config, logTo, observer: crashPoint(log), threadModule })
+  await run({ config, logTo, observer: crashPoint(log), threadModule }, StopRequest.bySignals())
 } catch (error) {
   const fault = coded(error, 'run')
   log.error({ code: fault.code }, fault.message)

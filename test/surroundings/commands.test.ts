@@ -8,7 +8,7 @@ import { tasksSchema } from '../../src/login-stats/http/api-schemas.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { readCommitted } from '../../src/verify/index.ts'
 import { Application } from '../support/application.ts'
-import { command } from '../support/command.ts'
+import { command, startCommand } from '../support/command.ts'
 import { runHere } from '../support/here.ts'
 import { killAllInstances } from '../support/instance.ts'
 import { expectExact } from '../support/oracle.ts'
@@ -153,6 +153,23 @@ test('reset leaves no row behind, nor one of a transaction that is still open wh
     })
     .toEqual([['locale:RU', null]])
 })
+
+test('what is interrupted before it is done says so by its exit code, and what has no end ends well', async () => {
+  application = new Application('interrupted')
+  const { environment } = application
+  await command(['topics', 'create'], environment)
+  const slowly = ['generate', '--rate', '100', '--json']
+  const ends = [[], ['--count', '1000000']].map(async (options) => {
+    const started = startCommand([...slowly, ...options], environment)
+    await systemClock.sleep(4000)
+    started.kill('SIGINT')
+    return await started.ended
+  })
+  const [endless, counted] = await Promise.all(ends)
+  expect(endless).toMatchObject({ exitCode: 0, err: '' })
+  expect(counted).toMatchObject({ exitCode: 130, err: '' })
+  for (const { out } of [endless!, counted!]) expect(JSON.parse(out).records).toBeGreaterThan(0)
+}, 60_000)
 
 test('wrong settings end a command with one message that lists all of them', async () => {
   const result = await command(['run'], {

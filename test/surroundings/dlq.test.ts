@@ -165,11 +165,7 @@ test('list, show and replay end soon after a signal, also where a read waits for
   try {
     const environment = { ...application.environment, KAFKA_BROKERS: proxy.bootstrapServers }
     const [{ partition, offset }] = await dlqJson('list')
-    for (const [args, exitCode] of [
-      [['list'], 130],
-      [['show', `${partition}:${offset}`], 130],
-      [['replay', '--json'], 0],
-    ] as const) {
+    for (const args of [['list'], ['show', `${partition}:${offset}`], ['replay', '--json']]) {
       plan.calm()
       plan.struck.clear()
       for (let count = 0; count < 100; count++) plan.strike('Fetch', 'request', { kind: 'lose' })
@@ -178,9 +174,9 @@ test('list, show and replay end soon after a signal, also where a read waits for
       const askedAt = systemClock.monotonic()
       started.kill('SIGTERM')
       const ended = await started.ended
-      expect(ended.exitCode, ended.err).toBe(exitCode)
+      expect(ended.exitCode, ended.err).toBe(143)
       expect(systemClock.monotonic() - askedAt).toBeLessThan(9000)
-      if (exitCode === 0) expect(JSON.parse(ended.out)).toMatchObject({ replayed: 0, complete: false })
+      if (args[0] === 'replay') expect(JSON.parse(ended.out)).toMatchObject({ replayed: 0, complete: false })
     }
   } finally {
     await proxy.close()

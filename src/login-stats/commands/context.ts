@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Random } from '../../ports/random.ts'
 import type { Environment } from '../config/index.ts'
+import type { StopRequest } from '../stop-request.ts'
 
 /** Standard output or standard error. */
 export interface Output {
@@ -27,8 +28,7 @@ export interface CommandContext {
   readonly random: Random
   /** Logs as JSON lines on standard error; the processor makes its own, on standard output. */
   createLog(options: { readonly level: LogLevel }): Log
-  /** Calls `listener` at each SIGINT or SIGTERM; the returned function stops that. */
-  onTermination(listener: (signal: string) => void): () => void
+  readonly stop: StopRequest
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'

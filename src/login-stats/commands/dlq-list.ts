@@ -6,7 +6,6 @@ import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { moment, wholeNumber } from './option-values.ts'
 import { printable } from './printable.ts'
-import type { Session } from './session.ts'
 
 interface Options {
   readonly oldest?: true
@@ -36,13 +35,12 @@ export function dlqListCommand({ context, finish }: Invocation): Command {
         import('../dead-letters/list.ts'),
       ])
       const { code = null, since = Number.NEGATIVE_INFINITY, limit } = options
-      const work = async ({ config, kafka }: Session): Promise<void> => {
+      await withKafka(context, 'dlq', async ({ config, kafka }) => {
         const order = options.oldest ? ('oldest' as const) : ('newest' as const)
         const wanted = { kafka, clock: context.clock, config, order, limit, code, since }
         if (options.summary) await printSummary(context, await summarizeLetters(wanted), options)
         else await printRows(context, await listLetters(wanted), options)
-      }
-      await withKafka(context, 'dlq', work, { graceMs: 0 })
+      })
       finish(exitCodes.ok)
     })
 }

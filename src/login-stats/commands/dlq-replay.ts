@@ -36,7 +36,7 @@ export function dlqReplayCommand({ context, finish }: Invocation): Command {
       const report = await replayWith(context, options)
       if (options.json) printJson(context, jsonOf(report, options))
       else context.out.write(`${sentences(report, options).join('\n')}\n`)
-      finish(exitCodes.ok)
+      finish(context.stop.isRequested && !report.isComplete ? context.stop.exitCode : exitCodes.ok)
     })
 }
 
@@ -54,14 +54,15 @@ async function replayWith(context: CommandContext, options: Options): Promise<Re
   ])
   const { clock } = context
   const progress = await startProgress(context)
-  const work = ({ config, kafka, log, isStopped }: Session) =>
+  const work = ({ config, kafka, log }: Session) =>
     replay({
-      ...{ kafka, clock, log, config, isStopped },
+      ...{ kafka, clock, log, config },
       code: options.code ?? null,
       limit: options.limit ?? Number.POSITIVE_INFINITY,
       rate: options.rate ?? null,
       isDryRun: options.dryRun ?? false,
       repeated: options.repeated ?? 'ask',
+      isStopped: () => context.stop.isRequested,
       onProgress: (done, total) => progress.update('replay', done, total),
     })
   try {

@@ -9,7 +9,6 @@ import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { wholeNumber } from './option-values.ts'
 import { printable } from './printable.ts'
-import type { Session } from './session.ts'
 
 interface Options {
   readonly value?: true
@@ -36,8 +35,9 @@ export function dlqShowCommand({ context, finish }: Invocation): Command {
         import('../dead-letters/show.ts'),
         import('../dead-letters/list.ts'),
       ])
-      const work = ({ config, kafka }: Session) => findLetter({ kafka, clock: context.clock, config }, place)
-      const { letter, status } = await withKafka(context, 'dlq', work, { graceMs: 0 })
+      const { letter, status } = await withKafka(context, 'dlq', ({ config, kafka }) =>
+        findLetter({ kafka, clock: context.clock, config }, place),
+      )
       if (options.raw) writeRaw(context, letter)
       else if (options.json) printJson(context, { ...rowOf(letter, status), ...jsonContent(letter, options) })
       else context.out.write(`${lines(letter, status, options).join('\n')}\n`)

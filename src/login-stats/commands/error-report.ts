@@ -17,7 +17,7 @@ export function reportError(context: CommandContext, thrown: unknown): number {
   const { err, environment } = context
   if (thrown instanceof Interrupted) {
     err.write(`${thrown.message}\n`)
-    return exitCodes.interrupted
+    return context.stop.exitCode
   }
   const error = coded(thrown, 'login-stats')
   const { operation, detail, hint: _hint, cause: _cause, ...place } = error.details

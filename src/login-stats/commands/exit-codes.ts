@@ -9,6 +9,4 @@ export const exitCodes = {
   different: 3,
   /** `verify` cannot tell: the input's start is gone. */
   impossible: 4,
-  /** A signal has ended it before it was done; as shells say it of an interrupt. */
-  interrupted: 130,
 } as const

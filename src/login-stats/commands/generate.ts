@@ -48,39 +48,40 @@ export function generateCommand({ context, finish }: Invocation): Command {
     .option('--json', 'print the result as JSON')
     .action(async (options: Options) => {
       const { withKafka } = await import('./session.ts')
-      await withKafka(context, 'generate', ({ config, kafka }) => generate(context, kafka, config, options))
-      finish(exitCodes.ok)
+      const isDone = await withKafka(context, 'generate', ({ config, kafka }) =>
+        generate(context, kafka, config, options),
+      )
+      finish(isDone ? exitCodes.ok : context.stop.exitCode)
     })
 }
 
+/** Resolves with whether it has written all that it should; of what has no end that is any number. */
 async function generate(
   context: CommandContext,
   kafka: KafkaClient,
   { appId, inputTopic: topic }: Config,
   options: Options,
-): Promise<void> {
+): Promise<boolean> {
   const { writeRecords } = await import('./record-writer.ts')
   const { clock } = context
   const start = clock.monotonic()
   const progress = await startProgress(context)
-  let isStopped = false
-  const stopListening = context.onTermination(() => {
-    isStopped = true
-  })
+  const stopListening = context.stop.listen()
   let written = { records: 0, invalid: 0 }
   let hasEnded = false
   const { rate = null, count = Number.POSITIVE_INFINITY } = options
   try {
-    await writeRecords(await sourceOf(context, options), {
+    const isWhole = await writeRecords(await sourceOf(context, options), {
       ...{ kafka, clock, topic, rate, count },
       transactionalId: `${appId}-generate-${context.random.id()}`,
-      isStopped: () => isStopped,
+      isStopped: () => context.stop.isRequested,
       onWritten: (total) => {
         written = total
         if (Number.isFinite(count)) progress.update(topic, total.records, count)
       },
     })
     hasEnded = true
+    return isWhole || (options.count === undefined && options.file === undefined)
   } finally {
     stopListening()
     progress.stop()

@@ -7,7 +7,8 @@ import { exitCodes } from './exit-codes.ts'
 
 const exitCodeHelp = `
 Settings are environment variables; "login-stats config" prints them.
-Exit codes: 0 all well, 1 failed, 2 wrong command line or settings, 3 and 4 see "login-stats verify --help", 130 ended by a signal`
+Exit codes: 0 all well, 1 failed, 2 wrong command line or settings, 3 and 4 see "login-stats verify --help",
+130 and 143 ended by SIGINT (Ctrl-C) or SIGTERM before it was done`
 
 /** `args` without the program's own name. Resolves with the exit code; never rejects. */
 export async function runProgram(

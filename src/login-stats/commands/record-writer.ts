@@ -42,8 +42,11 @@ const intervalMs = 200
 const mostBytesPerRun = 512 * 1024
 const transactionTimeoutMs = 30_000
 
-/** Throws TOPIC_MISSING, and what the producer throws; what `onWritten` was told is then in the topic for certain. */
-export async function writeRecords(source: RecordSource, options: WriteOptions): Promise<void> {
+/**
+ * Resolves with whether all is written; if not it was stopped. Throws TOPIC_MISSING, and what the producer throws; what `onWritten` was
+ * told is then in the topic for certain.
+ */
+export async function writeRecords(source: RecordSource, options: WriteOptions): Promise<boolean> {
   const { kafka, clock, topic, transactionalId, rate, count } = options
   const partitionCount = (await kafka.admin.topics([topic])).get(topic)?.partitionCount
   if (partitionCount === undefined) throw new CodedError('TOPIC_MISSING', { operation: 'generate', topic })
@@ -63,9 +66,10 @@ export async function writeRecords(source: RecordSource, options: WriteOptions):
         total = { records: total.records + records.length, invalid: total.invalid + invalid }
         options.onWritten(total)
       }
-      if (taker.isAtEnd) return
+      if (taker.isAtEnd) return true
       if (due < mostPerTransaction) await clock.sleep(intervalMs)
     }
+    return total.records >= count
   } finally {
     producer.close()
   }

@@ -10,16 +10,14 @@ export interface Session {
   readonly config: Config
   readonly log: Log
   readonly kafka: KafkaClient
-  /** Whether a signal has asked for the end; never without `graceMs`. */
-  isStopped(): boolean
 }
 
 interface SessionOptions {
   /** For a command that draws on the terminal where log lines would appear. */
   readonly isQuiet?: boolean
   /**
-   * The work ends with SIGINT or SIGTERM also where Kafka does not answer: after so long its requests fail, and Interrupted is thrown.
-   * If absent, signals are left to the work.
+   * For work that asks whether it is to stop: where Kafka does not let it come to that, its requests fail so long after the stop was asked
+   * for, and Interrupted is thrown. If absent, the work sees to its end itself; nobody listens while Kafka is waited for.
    */
   readonly graceMs?: number
 }
@@ -37,11 +35,11 @@ export async function withKafka<T>(
   })
   const { kafkaOf } = await import('../kafka-client.ts')
   const kafka = kafkaOf(config, log, `${config.appId}-${command}`)
-  const end = graceMs === undefined ? null : new EndBySignal(context, kafka)
+  let end: EndWithin | null = null
   try {
     await untilReachable(context, config, kafka)
-    if (end !== null) end.graceMs = graceMs ?? 0
-    return await work({ config, log, kafka, isStopped: () => end?.isAsked ?? false })
+    if (graceMs !== undefined) end = new EndWithin(graceMs, context, kafka)
+    return await work({ config, log, kafka })
   } catch (error) {
     throw end?.isForced ? new Interrupted({ cause: error }) : error
   } finally {
@@ -50,18 +48,15 @@ export async function withKafka<T>(
   }
 }
 
-/** Closes the client when a signal has come and the time that is granted is over, so that whatever waits for Kafka fails. */
-class EndBySignal {
-  isAsked = false
+/** Closes the client some time after the stop was asked for, so that whatever waits for Kafka fails. */
+class EndWithin {
   isForced = false
-  graceMs = 0
   readonly #stopListening: () => void
   #cancelTimer = (): void => {}
 
-  constructor(context: CommandContext, kafka: KafkaClient) {
-    this.#stopListening = context.onTermination(() => {
-      this.isAsked = true
-      this.#cancelTimer = context.clock.setTimer(this.graceMs, () => {
+  constructor(graceMs: number, { clock, stop }: CommandContext, kafka: KafkaClient) {
+    this.#stopListening = stop.listen(() => {
+      this.#cancelTimer = clock.setTimer(graceMs, () => {
         this.isForced = true
         void kafka.close()
       })

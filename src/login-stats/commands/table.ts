@@ -33,8 +33,8 @@ export function tableCommand({ context, finish }: Invocation): Command {
     .option('--window <name>', 'order and bars by the logins in this rolling window, such as 5m')
     .option('--dimension <name>', 'only this one; may be given more than once', collect)
     .action(async (options: TableOptions) => {
-      await showTable(context, options)
-      finish(exitCodes.ok)
+      const isShown = await showTable(context, options)
+      finish(isShown ? exitCodes.ok : context.stop.exitCode)
     })
 }
 
@@ -51,12 +51,15 @@ interface Show {
 
 const drawEveryMs = 250
 
-/** Shows the table; with `watch` until SIGINT or SIGTERM, on a terminal below the lines `above`, which are for people anyway. */
+/**
+ * Shows the table; with `watch` until it is asked to stop, on a terminal below the lines `above`, which are for people anyway. Resolves
+ * with whether it has been shown, if only to a reader that has seen enough.
+ */
 export async function showTable(
   context: CommandContext,
   options: TableOptions,
   above: readonly string[] = [],
-): Promise<void> {
+): Promise<boolean> {
   const [{ withKafka }, { LoginStatsTable }, { levelDatabaseOpener }, { refuseUnknown }] = await Promise.all([
     import('./session.ts'),
     import('../table/index.ts'),
@@ -64,8 +67,8 @@ export async function showTable(
     import('../table-view/select-rows.ts'),
   ])
   const isDrawing = options.watch === true && options.json !== true && isForPeople(context)
-  const work = async (session: Session): Promise<void> => {
-    const { clock } = context
+  const work = async (session: Session): Promise<boolean> => {
+    const { clock, stop } = context
     const { config, kafka, log } = session
     const selection: Selection = {
       dimensions: options.dimension ?? [],
@@ -84,26 +87,22 @@ export async function showTable(
     const open = options.json || !isForPeople(context) ? plainShow : liveShow
     const show = await open(context, session, table, selection, options, above)
     table.on('change', ({ key }) => show.changed(key))
-    const stopped = Promise.withResolvers<void>()
-    let isStopped = false
-    const stopListening = context.onTermination(() => {
-      isStopped = true
-      stopped.resolve()
-    })
+    const stopListening = stop.listen()
     try {
-      await Promise.race([table.untilReady(), stopped.promise])
+      await Promise.race([table.untilReady(), stop.requested])
       let isDrawn = false
-      while (!isStopped && !context.out.isGone && (options.watch || !isDrawn)) {
+      while (!stop.isRequested && !context.out.isGone && (options.watch || !isDrawn)) {
         if (isDrawn || table.isComplete) {
           isDrawn = await whereRead(async () => {
             if (!isDrawn) await refuseUnknown(table, selection)
             await show.draw()
           }, isDrawn)
           // What changes until a slow reader has taken it is written once, not as often as it changes.
-          await Promise.race([context.out.drained(), stopped.promise])
+          await Promise.race([context.out.drained(), stop.requested])
         }
-        if (options.watch || !isDrawn) await Promise.race([clock.sleep(drawEveryMs), stopped.promise])
+        if (options.watch || !isDrawn) await Promise.race([clock.sleep(drawEveryMs), stop.requested])
       }
+      return isDrawn || options.watch === true
     } finally {
       stopListening()
       await show.close()
@@ -111,7 +110,7 @@ export async function showTable(
       await rm(directory, { recursive: true, force: true })
     }
   }
-  await withKafka(context, 'table', work, { isQuiet: isDrawing })
+  return await withKafka(context, 'table', work, { isQuiet: isDrawing })
 }
 
 /** Draws; returns whether it has ever been drawn. While the table is started over there is nothing to draw: it comes with the next time. */

@@ -6,6 +6,7 @@ import { FollowedTable } from '../../../src/login-stats/follow/followed-table.ts
 import type { Processor } from '../../../src/login-stats/processor.ts'
 import { run } from '../../../src/login-stats/run.ts'
 import { openService, type Service } from '../../../src/login-stats/service.ts'
+import { StopRequest } from '../../../src/login-stats/stop-request.ts'
 import type { Log } from '../../../src/ports/log.ts'
 import { systemClock } from '../../../src/system/clock.ts'
 import { cleanUpAll, cleanUpLater } from '../../support/clean-ups.ts'
@@ -74,7 +75,7 @@ test('a processor that does not close is a failure, which is told by who ran it'
 test('what has ended the processor is told, and not that it could not be closed after that', async () => {
   processor.end = Promise.withResolvers()
   processor.close = () => Promise.reject(new Error('nor can it be closed'))
-  const running = run({ config, logTo })
+  const running = run({ config, logTo }, new StopRequest())
   processor.end.reject(new Error('what happened first'))
   await expect(running).rejects.toThrow('what happened first')
 }, 20_000)

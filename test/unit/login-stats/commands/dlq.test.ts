@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -58,34 +56,6 @@ describe('dlq', () => {
     expect(exitCode).toBe(2)
     expect(err).toContain('error: ')
   })
-
-  it.each([[['list']], [['show', '0:0']], [['replay']]])(
-    '%o ends with a signal although Kafka says nothing',
-    async (args) => {
-      const sockets: Socket[] = []
-      const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1')
-      await once(silent, 'listening')
-      const { port } = silent.address() as AddressInfo
-      try {
-        const signal = Promise.withResolvers<(signal: string) => void>()
-        const ended = runHere(['dlq', ...args], { KAFKA_BROKERS: `127.0.0.1:${port}` }, (listener) => {
-          signal.resolve(listener)
-          return () => undefined
-        })
-        const listener = await signal.promise
-        await once(silent, 'connection')
-        listener('SIGTERM')
-        expect(await ended).toMatchObject({
-          exitCode: 130,
-          out: '',
-          err: expect.stringContaining('Interrupted'),
-        })
-      } finally {
-        for (const socket of sockets) socket.destroy()
-        silent.close()
-      }
-    },
-  )
 
   it('tells of a replay only what there is to tell', () => {
     const nothing = {

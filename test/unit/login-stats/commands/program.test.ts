@@ -11,6 +11,7 @@ import { linesOf } from '../../../../src/login-stats/commands/json-lines.ts'
 import { runProgram } from '../../../../src/login-stats/commands/program.ts'
 import { runCommand } from '../../../../src/login-stats/commands/run.ts'
 import { settingList } from '../../../../src/login-stats/config/index.ts'
+import { StopRequest } from '../../../../src/login-stats/stop-request.ts'
 import { systemClock } from '../../../../src/system/clock.ts'
 import { systemRandom } from '../../../../src/system/random.ts'
 
@@ -49,7 +50,7 @@ async function run(
     createLog: () => {
       throw new Error('no log is needed')
     },
-    onTermination: () => () => undefined,
+    stop: new StopRequest(),
   }
   const exitCode = await runProgram(args, context, '1.2.3', commands)
   return { exitCode, out, err }

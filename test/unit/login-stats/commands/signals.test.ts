@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+
+const launcher = join(import.meta.dirname, '../../../../bin/login-stats')
+
+/** A command under way where no Kafka is; resolves when it has said that it waits for it. */
+async function waiting(args: readonly string[]) {
+  const stateDir = mkdtempSync(join(tmpdir(), 'login-stats-signals-'))
+  const child = spawn(launcher, args, {
+    // A port that nobody listens on, for who listens must be root.
+    env: { PATH: process.env.PATH, KAFKA_BROKERS: '127.0.0.1:1', STATE_DIR: stateDir, HTTP_PORT: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+    rmSync(stateDir, { recursive: true, force: true })
+  })
+  let said = ''
+  const isWaiting = Promise.withResolvers<void>()
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (data) => {
+      said += data
+      if (/waiting/i.test(said)) isWaiting.resolve()
+    })
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }))
+  await Promise.race([isWaiting.promise, ended])
+  return { child, ended, said: () => said }
+}
+
+test('a command that waits for Kafka is ended by a signal, with its code; the processor in order', async () => {
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  const commands = [['table'], ['verify'], ['dlq', 'list'], ['dlq', 'replay'], ['run']]
+  const ended = commands.flatMap((args) =>
+    signals.map(async (signal) => {
+      const { child, ended, said } = await waiting(args)
+      child.kill(signal)
+      const code = args[0] === 'run' ? 0 : { SIGINT: 130, SIGTERM: 143 }[signal]
+      expect(await ended, `${args} ${signal}: ${said()}`).toEqual({ code, signal: null })
+    }),
+  )
+  await Promise.all(ended)
+}, 30_000)
