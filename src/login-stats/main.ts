@@ -1,32 +1,9 @@
-import { systemClock } from '../system/clock.ts'
-import { environment } from '../system/environment.ts'
-import { createLogger } from '../system/logger.ts'
-import { keepAlive } from '../system/process.ts'
-import { systemRandom } from '../system/random.ts'
-import { StandardStream } from '../system/standard-stream.ts'
-import { runProgram } from './commands/program.ts'
+/**
+ * The program. Signals are heard before anything else is loaded: to process 1, as which a container has it, those that nobody hears do
+ * not come at all.
+ */
 import { StopRequest } from './stop-request.ts'
-import { version } from './version.ts'
 
-const standardError = 2
-
-/** What still holds the process after its work is done is not waited for longer than this. */
-const lingerMs = 5000
-
-const release = keepAlive()
-process.exitCode = await runProgram(
-  process.argv.slice(2),
-  {
-    environment: environment(),
-    out: new StandardStream(process.stdout, 'standard output'),
-    err: new StandardStream(process.stderr, 'standard error'),
-    clock: systemClock,
-    random: systemRandom,
-    createLog: ({ level }) => createLogger({ level, destination: standardError }),
-    stop: StopRequest.bySignals(),
-  },
-  version,
-)
-release()
-// A call that hangs, e.g. on a dead disk, must not keep a stopped process from being started again.
-systemClock.setTimer(lingerMs, () => process.exit())
+const stop = StopRequest.bySignals()
+const { runProcess } = await import('./run-process.ts')
+await runProcess(stop)

@@ -39,6 +39,7 @@ describe('docs/OPERATIONS.md', () => {
       'LOCAL_KAFKA_UNAVAILABLE',
       'KAFKAJS_CHANGED',
       'TOPOLOGY_INVALID',
+      'OUTPUT_FAILED',
     ]
     const stopping = Object.entries(errorTable)
       .filter(([code, { behaviour }]) => behaviour === 'stop' && !notOfTheProcessor.includes(code))
