@@ -2,7 +2,7 @@ import { coded } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import { describe } from '../streams/index.ts'
 import { createLogger } from '../system/logger.ts'
-import { keepAlive } from '../system/process.ts'
+import { keepAlive, onExit } from '../system/process.ts'
 import type { ProcessorOptions } from './processor.ts'
 import { openService, type Service } from './service.ts'
 import type { StopRequest } from './stop-request.ts'
@@ -10,16 +10,21 @@ import { topologyOf } from './topology.ts'
 
 /**
  * Runs the processor until it is asked to stop: stops intake, commits, leaves the group, closes the stores, and resolves. Rejects
- * with the CodedError that ended it.
+ * with the CodedError that ended it. The last line of its log tells how the process ends.
  */
 export async function run(options: ProcessorOptions, stop: StopRequest): Promise<void> {
   const { config, logTo } = options
   const log = createLogger(logTo)
   log.debug({ topology: describe(topologyOf(config)) }, 'Topology')
+  let reason: string | null = null
+  onExit((exitCode) => {
+    const why = reason ?? (stop.isRequested ? 'a second signal' : 'an error that nobody caught')
+    log[exitCode === 0 ? 'info' : 'error']({ exitCode, reason: why }, 'The processor ends')
+  })
   const release = keepAlive()
   let service: Service | null = null
-  const stopListening = stop.listen((reason) => {
-    log.info({ signal: reason }, 'Stopping')
+  const stopListening = stop.listen((signal) => {
+    log.info({ signal }, 'Stopping')
     service?.stop()
   })
   try {
@@ -35,6 +40,10 @@ export async function run(options: ProcessorOptions, stop: StopRequest): Promise
       throw error
     }
     await service.close()
+    reason = stop.reason
+  } catch (error) {
+    reason = coded(error, 'run').code
+    throw error
   } finally {
     stopListening()
     release()

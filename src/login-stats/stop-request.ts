@@ -32,6 +32,11 @@ export class StopRequest {
     return this.#reason !== null
   }
 
+  /** The first; null before it is requested. */
+  get reason(): StopReason | null {
+    return this.#reason
+  }
+
   /** Resolves when it is requested; for those who listen. */
   get requested(): Promise<void> {
     return this.#requested.promise

@@ -17,6 +17,11 @@ export function endNow(exitCode: number): void {
   process.exit(exitCode)
 }
 
+/** Calls `listener` with the exit code when the process ends, however it does so by itself; what it does must not wait. */
+export function onExit(listener: (exitCode: number) => void): void {
+  process.on('exit', listener)
+}
+
 /** Keeps the process alive, whatever its timers and sockets, until the returned function is called. */
 export function keepAlive(): () => void {
   const handle = setInterval(() => {}, 1 << 30)

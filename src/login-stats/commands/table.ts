@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { CodedError } from '../../errors.ts'
-import type { KeyedRow, LoginStatsTable } from '../table/index.ts'
+import type { LoginStatsTable } from '../table/index.ts'
 import type { Selection } from '../table-view/select-rows.ts'
 import { type CommandContext, hasColours, type Invocation, isForPeople } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -32,11 +32,16 @@ export function tableCommand({ context, finish }: Invocation): Command {
     )
     .option('--window <name>', 'order and bars by the logins in this rolling window, such as 5m')
     .option('--dimension <name>', 'only this one; may be given more than once', collect)
+    .addHelpText('after', jsonHelp)
     .action(async (options: TableOptions) => {
       const isShown = await showTable(context, options)
       finish(isShown ? exitCodes.ok : context.stop.exitCode)
     })
 }
+
+const jsonHelp = `
+Of the lines of --json --watch whoever keeps the last one of each key has the table: {"key":"...","deleted":true} says that a row is gone, and
+{"restart":true} that all are, for the topic was made anew: its rows follow.`
 
 function collect(name: string, before: readonly string[] = []): string[] {
   return [...before, name]
@@ -45,6 +50,8 @@ function collect(name: string, before: readonly string[] = []): string[] {
 /** How a table is shown: told of every change, and asked to draw now and then. */
 interface Show {
   changed(key: string): void
+  /** The topic is another one now. */
+  restarted(): void
   draw(): Promise<void>
   close(): Promise<void>
 }
@@ -87,6 +94,7 @@ export async function showTable(
     const open = options.json || !isForPeople(context) ? plainShow : liveShow
     const show = await open(context, session, table, selection, options, above)
     table.on('change', ({ key }) => show.changed(key))
+    table.on('restart', () => show.restarted())
     const stopListening = stop.listen()
     try {
       await Promise.race([table.untilReady(), stop.requested])
@@ -148,6 +156,7 @@ async function liveShow(
   if (!watch) {
     return {
       changed: () => undefined,
+      restarted: () => undefined,
       draw: async () => {
         const rows = await selectRows(table, { ...selection, limit: selection.limit ?? 10 })
         const text = renderTable(rows, { columns: view.size.columns, lines: null, colours, window })
@@ -159,6 +168,7 @@ async function liveShow(
   const status = new WatchStatus(context.clock, session, table)
   return {
     changed: () => undefined,
+    restarted: () => undefined,
     draw: async () => {
       const { columns, lines } = view.size
       // Before its rows are read: they are no older.
@@ -180,7 +190,7 @@ async function liveShow(
   }
 }
 
-/** For programs: first all selected rows, a line each, and while it is watched those that change. */
+/** For programs. */
 async function plainShow(
   context: CommandContext,
   _session: Session,
@@ -188,38 +198,12 @@ async function plainShow(
   selection: Selection,
   { json }: TableOptions,
 ): Promise<Show> {
-  const [{ rowLine }, { selectRows }, { dimensionNameOf }] = await Promise.all([
-    import('../table-view/render.ts'),
-    import('../table-view/select-rows.ts'),
-    import('../domain/dimensions.ts'),
-  ])
-  let changed = new Set<string>()
-  let isFirst = true
-  const { dimensions } = selection
-  const isWanted = (key: string) => dimensions.length === 0 || dimensions.includes(dimensionNameOf(key))
-  const lineOf = (row: KeyedRow) => `${json ? JSON.stringify(row) : rowLine(row)}\n`
-  const lineOfDeleted = (key: string) => (json ? `${JSON.stringify({ key, deleted: true })}\n` : '')
-  const draw = async (): Promise<void> => {
-    // What changes while rows are read comes with the next lines.
-    const keys = changed
-    changed = new Set()
-    if (isFirst) {
-      const selected = await selectRows(table, selection)
-      isFirst = false
-      for (const row of selected.flatMap(({ rows }) => rows)) context.out.write(lineOf(row))
-      return
-    }
-    for (const key of keys) {
-      if (!isWanted(key)) continue
-      const row = await table.get(key)
-      context.out.write(row === null ? lineOfDeleted(key) : lineOf(row))
-    }
-  }
+  const { PlainView } = await import('../table-view/plain-view.ts')
+  const view = new PlainView((text) => context.out.write(text), table, selection, { isJson: json === true })
   return {
-    changed: (key) => changed.add(key),
-    draw: async () => {
-      if (table.isComplete) await draw()
-    },
+    changed: (key) => view.changed(key),
+    restarted: () => view.restarted(),
+    draw: () => view.draw(),
     close: async () => undefined,
   }
 }
