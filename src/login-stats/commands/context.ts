@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Random } from '../../ports/random.ts'
 import type { Environment } from '../config/index.ts'
+import { printableJson } from '../printable.ts'
 import type { StopRequest } from '../stop-request.ts'
 
 /** Standard output or standard error. */
@@ -52,5 +53,5 @@ export function hasColours(context: CommandContext): boolean {
 }
 
 export function printJson(context: CommandContext, value: unknown): void {
-  context.out.write(`${JSON.stringify(value, null, isForPeople(context) ? 2 : 0)}\n`)
+  context.out.write(`${printableJson(value, isForPeople(context) ? 2 : 0)}\n`)
 }

@@ -2,10 +2,10 @@ import { Command, Option } from 'commander'
 import type { CodeSummary, LetterRow } from '../dead-letters/list.ts'
 import { letterCodes } from '../domain/letter-codes.ts'
 import { number } from '../format.ts'
+import { printable } from '../printable.ts'
 import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { moment, wholeNumber } from './option-values.ts'
-import { printable } from './printable.ts'
 
 interface Options {
   readonly oldest?: true

@@ -5,10 +5,10 @@ import type { LetterStatus } from '../dead-letters/list.ts'
 import type { LetterPlace } from '../dead-letters/show.ts'
 import { timeText } from '../domain/time-text.ts'
 import { counted, number } from '../format.ts'
+import { printable } from '../printable.ts'
 import { type CommandContext, type Invocation, printJson } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { wholeNumber } from './option-values.ts'
-import { printable } from './printable.ts'
 
 interface Options {
   readonly value?: true

@@ -1,5 +1,6 @@
 import pc from 'picocolors'
 import { coded } from '../../errors.ts'
+import { printable, printableLines } from '../printable.ts'
 import { type CommandContext, hasColours } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 
@@ -27,13 +28,14 @@ export function reportError(context: CommandContext, thrown: unknown): number {
     .map(([name, value]) => `${name} ${value}`)
   const what = error.message.slice(error.message.indexOf(': ') + 2)
   const lines = [
-    `${colours.red(colours.bold(error.code))} ${operation}`,
-    `  ${(detail ?? what.slice(what.indexOf(': ') + 2, what.lastIndexOf(' Hint: '))).trim()}`,
-    ...(where.length > 0 ? [`  ${colours.dim('where:')} ${where.join(', ')}`] : []),
-    `  ${colours.dim('hint:')}  ${error.hint}`,
+    `${colours.red(colours.bold(error.code))} ${printable(operation)}`,
+    `  ${printableLines((detail ?? what.slice(what.indexOf(': ') + 2, what.lastIndexOf(' Hint: '))).trim())}`,
+    ...(where.length > 0 ? [`  ${colours.dim('where:')} ${printable(where.join(', '))}`] : []),
+    `  ${colours.dim('hint:')}  ${printable(error.hint)}`,
   ]
   err.write(`${lines.join('\n')}\n`)
-  if (environment.LOG_LEVEL === 'debug') for (const one of chain(error)) err.write(`${one.stack ?? one}\n`)
+  if (environment.LOG_LEVEL === 'debug')
+    for (const one of chain(error)) err.write(`${printableLines(String(one.stack ?? one))}\n`)
   return error.code === 'CONFIG_INVALID' ? exitCodes.usage : exitCodes.fault
 }
 

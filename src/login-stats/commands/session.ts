@@ -3,6 +3,7 @@
 import type { KafkaClient } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { type Config, loadConfig } from '../config/index.ts'
+import { printable } from '../printable.ts'
 import type { CommandContext } from './context.ts'
 import { Interrupted } from './error-report.ts'
 
@@ -84,6 +85,8 @@ export async function waitForKafka(context: CommandContext, config: Config): Pro
 async function untilReachable(context: CommandContext, config: Config, kafka: KafkaClient): Promise<void> {
   await kafka.admin.clusterId((cause, waitedMs) => {
     const seconds = Math.round(waitedMs / 1000)
-    context.err.write(`Waiting for Kafka at ${config.brokers.join(', ')} (${seconds} s): ${cause.message}\n`)
+    context.err.write(
+      `Waiting for Kafka at ${config.brokers.join(', ')} (${seconds} s): ${printable(cause.message)}\n`,
+    )
   })
 }

@@ -2,6 +2,7 @@
 
 import type { Difference, DifferenceRange, InputPartition, VerifyReport } from '../../verify/index.ts'
 import { counted, number } from '../format.ts'
+import { printable } from '../printable.ts'
 
 const mostShown = 20
 
@@ -20,11 +21,13 @@ export function isNothingCounted({ verdict, keys, caughtUp }: VerifyReport): boo
 
 /** The lines of a report; `changelogTopic` is named where a difference is traced. */
 export function reportLines(report: VerifyReport, changelogTopic: string, colours: Colours): string[] {
+  return [headline(report, colours), ...bodyLines(report, changelogTopic).map(printable)]
+}
+
+function bodyLines(report: VerifyReport, changelogTopic: string): string[] {
   const { logins, deadLetters, startGone, recreated, differences, differenceCount } = report
-  const head = headline(report, colours)
-  if (recreated.length > 0) return [head, ...recreated.map(recreatedLine), ...report.notes.map(indented)]
+  if (recreated.length > 0) return [...recreated.map(recreatedLine), ...report.notes.map(indented)]
   return [
-    head,
     `  input         ${number(logins.valid)} valid and ${counted(logins.invalid, 'invalid record')}`,
     `  keys          ${number(report.keys)} compared${report.passes === 1 ? '' : `, in ${report.passes} passes`}`,
     `  dead letters  ${deadLetters === null ? 'not compared' : `${number(deadLetters.found)} of ${number(deadLetters.expected)}`}`,

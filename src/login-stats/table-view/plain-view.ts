@@ -1,4 +1,5 @@
 import { dimensionNameOf } from '../domain/dimensions.ts'
+import { printableJson } from '../printable.ts'
 import type { KeyedRow, LoginStatsTable } from '../table/index.ts'
 import { rowLine } from './render.ts'
 import { type Selection, selectRows } from './select-rows.ts'
@@ -58,7 +59,7 @@ export class PlainView {
   }
 
   #drawRow(key: string, row: KeyedRow | null): void {
-    if (this.#isJson) this.#write(`${JSON.stringify(row ?? { key, deleted: true })}\n`)
+    if (this.#isJson) this.#write(`${printableJson(row ?? { key, deleted: true })}\n`)
     else if (row !== null) this.#write(`${rowLine(row)}\n`)
   }
 

@@ -4,6 +4,7 @@ import type pc from 'picocolors'
 import { noLines } from '../commands/plain-table.ts'
 import { TOTAL_KEY } from '../domain/dimensions.ts'
 import { counted, number } from '../format.ts'
+import { printable } from '../printable.ts'
 import type { KeyedRow } from '../table/index.ts'
 import type { DimensionRows } from './select-rows.ts'
 import type { Sparklines } from './sparklines.ts'
@@ -31,9 +32,10 @@ const widestBar = 40
 const widestValue = 28
 const narrowestValue = 8
 
-/** `dimensions` with the total's first, as `selectRows` gives them. */
-export function renderTable(dimensions: readonly DimensionRows[], options: RenderOptions): string[] {
+/** `given` with the total's dimension first, as `selectRows` gives them. */
+export function renderTable(given: readonly DimensionRows[], options: RenderOptions): string[] {
   const { lines } = options
+  const dimensions = given.map(printableRows)
   const total = dimensions.find(({ dimension }) => dimension === TOTAL_KEY)?.rows[0]
   const others = dimensions.filter(({ dimension }) => dimension !== TOTAL_KEY)
   const windows = Object.keys((total ?? others[0]?.rows[0])?.rolling ?? {})
@@ -44,6 +46,12 @@ export function renderTable(dimensions: readonly DimensionRows[], options: Rende
   const layout = layOut(blocks, windows, options)
   const all = [...head, ...blocks.flatMap((block) => [...gap, ...renderBlock(block, layout, options)])]
   return lines === null ? all : all.slice(0, lines)
+}
+
+/** What is shown of them is ours from here on; keys and names of windows are still looked up by. */
+function printableRows({ dimension, rows, keyCount }: DimensionRows): DimensionRows {
+  const row = (one: KeyedRow) => ({ ...one, value: printable(one.value), as_of: printable(one.as_of) })
+  return { dimension: printable(dimension), rows: rows.map(row), keyCount }
 }
 
 function headLines(
@@ -57,14 +65,17 @@ function headLines(
     total === undefined ? [] : [{ text: `${counted(total.count, 'login')}${pace}`, style: colours.bold }]
   const dim = (text: string) => ({ text, style: colours.dim })
   const rolling =
-    total === undefined ? [] : windows.map((name) => `${name} ${number(total.rolling[name] ?? 0)}`)
+    total === undefined ? [] : windows.map((name) => `${printable(name)} ${number(total.rolling[name] ?? 0)}`)
   return [
     ...(newest === '' ? ['No logins yet'] : wrapped([...logins, dim(`as of ${readable(newest)}`)], columns)),
     ...wrapped(
       rolling.map((text, at) => dim(at === 0 ? `last ${text}` : text)),
       columns,
     ),
-    ...wrapped(status.map(dim), columns),
+    ...wrapped(
+      status.map((text) => dim(printable(text))),
+      columns,
+    ),
   ]
 }
 
@@ -146,7 +157,7 @@ function layOut(
   let left = room - valueWidth
   const windows: { name: string; width: number }[] = []
   for (const name of names) {
-    const width = 2 + widthOf([name, ...rows.map(({ rolling }) => number(rolling[name] ?? 0))])
+    const width = 2 + widthOf([printable(name), ...rows.map(({ rolling }) => number(rolling[name] ?? 0))])
     if (width > left) break
     windows.push({ name, width })
     left -= width
@@ -192,7 +203,7 @@ function renderBlock(block: DimensionRows, layout: Layout, options: RenderOption
       'count',
       ...(sparks ? [`  last ${sparklines.width} s`] : []),
       ...(bars ? [window === null ? '' : `  in ${window}`] : []),
-      ...windows.map(({ name }) => name),
+      ...windows.map(({ name }) => printable(name)),
     ].map((text) => colours.bold(text)),
   )
   const lengthOf = ({ count, rolling }: KeyedRow) => (window === null ? count : (rolling[window] ?? 0))
@@ -201,7 +212,7 @@ function renderBlock(block: DimensionRows, layout: Layout, options: RenderOption
     const cells = windows.map(({ name }) => dimZero(row.rolling[name] ?? 0, colours))
     const spark = sparks ? [`  ${colours.green(sparklines.of(row.key))}`] : []
     const drawn = bars ? [`  ${colours.cyan(bar(lengthOf(row) / most, barWidth))}`] : []
-    table.push([printable(row.value), number(row.count), ...spark, ...drawn, ...cells])
+    table.push([row.value, number(row.count), ...spark, ...drawn, ...cells])
   }
   const hidden = block.keyCount - block.rows.length
   const lines = table.toString().split('\n')
@@ -219,12 +230,7 @@ export function bar(portion: number, width: number): string {
 /** A row in one line, for readers that are no terminal. */
 export function rowLine(row: KeyedRow): string {
   const rolling = Object.entries(row.rolling).map(([name, count]) => `${name}=${count}`)
-  return [printable(row.key), row.count, ...rolling, `as_of=${row.as_of}`].join('\t')
-}
-
-/** What is in a topic may hold escape sequences; none of them reaches the terminal. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
+  return [row.key, `${row.count}`, ...rolling, `as_of=${row.as_of}`].map(printable).join('\t')
 }
 
 function dimZero(count: number, colours: Colours): string {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sentences } from '../../../../src/login-stats/commands/dlq-replay.ts'
 import { moment } from '../../../../src/login-stats/commands/option-values.ts'
-import { printable } from '../../../../src/login-stats/commands/printable.ts'
+import { printable, printableJson } from '../../../../src/login-stats/printable.ts'
 import { runHere } from '../../../support/here.ts'
 
 describe('text from a record', () => {
@@ -17,6 +17,19 @@ describe('text from a record', () => {
       '\\x1b]0;owned\\x07 a\\x09b\\x0a\\u{202e}abc\\x9b1m',
     )
     expect(printable('{"город":"Ωé 😀"}')).toBe('{"город":"Ωé 😀"}')
+  })
+})
+
+describe('JSON for a terminal', () => {
+  it('is of the same value, and can do nothing to it', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.constantFrom(0, 2), (text, indent) => {
+        const json = printableJson({ [text]: [text] }, indent)
+        expect(json.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
+        expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify({ [text]: [text] })))
+      }),
+    )
+    expect(printableJson('\u009b1m\u{e0001}é')).toBe('"\\u009b1m\\udb40\\udc01é"')
   })
 })
 

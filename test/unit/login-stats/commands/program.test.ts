@@ -116,6 +116,17 @@ describe('the program', () => {
     expect(debugged.err).toContain('Error: deep\n    at ')
   })
 
+  it('prints nothing of an error that a terminal would obey', async () => {
+    const evil = 'a\u001b[2J\u009b'
+    const error = new CodedError('INTERNAL', {
+      ...{ operation: evil, topic: evil, detail: `${evil}\n- b`, hint: evil },
+      cause: new Error(evil),
+    })
+    const { err } = await run(['fail'], { LOG_LEVEL: 'debug' }, [failing(error)])
+    expect(err.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+    expect(err).toContain('  a\\x1b[2J\\x9b\n- b\n')
+  })
+
   it.each([[['--version']], [['config']], [['nonsense']]])(
     'ends %j when its output is taken',
     async (args) => {

@@ -221,7 +221,23 @@ describe('renderTable', () => {
     expect(text).not.toContain('\u001b')
     expect(text).not.toContain('\u202e')
     const line = rowLine({ ...row('locale', 'x', 1), key: 'locale:\u001b[2J\n' })
-    expect(line.startsWith('locale:\ufffd[2J\ufffd\t1\t')).toBe(true)
+    expect(line.startsWith('locale:\\x1b[2J\\x0a\t1\t')).toBe(true)
+  })
+
+  it('shows what others may have written into the topic as text, in its columns', async () => {
+    const evil = '\u001b[2J\u009b1m\u202e\n'
+    const one = { ...row(evil, evil, 1), rolling: { [evil]: 1 }, as_of: evil }
+    const [selected] = await selectRows(tableOf(one), { ...everything, dimensions: [evil] })
+    const options = { columns: 80, lines: null, colours: plain, status: [evil] }
+    const lines = renderTable([selected!], options)
+    for (const line of lines) {
+      expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+      expect(line.length).toBeLessThanOrEqual(80)
+    }
+    expect(rowLine(one).replaceAll('\t', ' ')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+    expect(lines.filter((line) => line.includes('\\x1b[2J\\x9b1m'))).toHaveLength(
+      lines.filter(Boolean).length,
+    )
   })
 
   it('says so where there is nothing', async () => {
