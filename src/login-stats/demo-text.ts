@@ -34,6 +34,7 @@ export function demoText(facts: DemoFacts): string[] {
     '',
     'In another terminal, while this runs: a second instance, the rows with the fewest logins, what could not be read, a recount.',
     ...(secrets.length === 0 ? [] : [`It needs ${secrets.join(' and ')} too.`]),
+    'The second instance shares the work until Ctrl-C or kill -9. End it before this: it would wait for a Kafka that is gone.',
     '',
     `  cd ${shellWord(directory)}`,
     `  export ${exportedSettings(facts).join(' ')}`,

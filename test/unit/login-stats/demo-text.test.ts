@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../../src/login-stats/config/index.ts'
 import { demoText } from '../../../src/login-stats/demo-text.ts'
@@ -32,6 +34,14 @@ describe('what the demo says when it is ready', () => {
       '  bin/login-stats dlq list --summary',
       '  bin/login-stats verify',
     ])
+  })
+
+  test('has the command for a second instance that the README has, and says which to end first', () => {
+    const text = textOf(usual)
+    const command = 'HTTP_PORT=0 bin/login-stats run'
+    expect(text).toContain(`  ${command}\n`)
+    expect(text).toContain('End it before this')
+    expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(`    ${command}\n`)
   })
 
   test('hands on every setting of the demo, as a shell reads it', () => {
