@@ -11,6 +11,8 @@ import type { StateFiles } from '../ports/state-files.ts'
  *   <stateDir>/<appId>/<slot>/instance-id   who comes back here is the same static member of the group
  *   <stateDir>/<appId>/<slot>/<task id>     the store of a task
  *   <stateDir>/<appId>/<slot>/cache         what the application keeps there and may lose
+ *
+ * Other directories beside the slots are locked in the same way by who uses them.
  */
 interface StateDirectoryOptions {
   readonly stateDir: string
@@ -24,6 +26,7 @@ const lockName = 'lock'
 const instanceIdName = 'instance-id'
 const cacheName = 'cache'
 const taskId = /^\d+_\d+$/
+const slotName = /^\d+$/
 const byNumbers = new Intl.Collator('en', { numeric: true })
 
 /** What one member of the group has of its process's slot: plain data, which can be given to another thread. */
@@ -93,19 +96,24 @@ export class StateDirectory {
     throw inUse(application, `All ${maxSlots} slots are taken.`)
   }
 
-  /** Deletes the application's state, unless a slot of it is held: then STATE_DIR_IN_USE. */
+  /** Deletes the application's state, unless a slot of it is held: then STATE_DIR_IN_USE. What is in use beside the slots is no state, and stays. */
   static async remove(options: StateDirectoryOptions): Promise<void> {
     const application = applicationDirectory(options)
+    const names = await options.files.directories(application)
     const locks: Database[] = []
+    const free: string[] = []
     try {
-      for (const name of await options.files.directories(application)) {
+      for (const name of names) {
         const path = join(application, name)
         const lock = await tryLock(options.opener, path)
-        if (lock === null) throw inUse(path, 'A running process holds this slot.')
-        locks.push(lock)
+        if (lock !== null) {
+          locks.push(lock)
+          free.push(path)
+        } else if (slotName.test(name)) throw inUse(path, 'A running process holds this slot.')
       }
       // While the locks are held, so that nobody takes a slot in between; an open file may be deleted.
-      await options.files.remove(application)
+      const doomed = free.length === names.length ? [application] : free
+      for (const path of doomed) await options.files.remove(path)
     } finally {
       await Promise.all(locks.map((lock) => lock.close()))
     }
@@ -148,8 +156,8 @@ function applicationDirectory({ stateDir, appId }: StateDirectoryOptions): strin
   return resolve(stateDir, appId)
 }
 
-/** Null if another process or thread holds it. The lock's database holds nothing: a damaged one is made anew. */
-async function tryLock(opener: DatabaseOpener, slotPath: string): Promise<Database | null> {
+/** Null if another process or thread holds the directory. The lock's database holds nothing: a damaged one is made anew. */
+export async function tryLock(opener: DatabaseOpener, slotPath: string): Promise<Database | null> {
   const path = join(slotPath, lockName)
   try {
     return await opener.open(path)

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { CodedError } from '../../errors.ts'
@@ -85,7 +84,7 @@ export async function showTable(
       limit: options.least ?? options.top ?? null,
     }
     // For a table that is too large for memory. Where nothing else can be written, this can.
-    const directory = join(config.stateDir, config.appId, `table-${context.random.id()}`)
+    const directory = join(config.stateDir, config.appId)
     const table = LoginStatsTable.follow({
       ...{ kafka, clock, log, topic: config.outputTopic, databases: levelDatabaseOpener },
       directory,
@@ -115,7 +114,6 @@ export async function showTable(
       stopListening()
       await show.close()
       await table.close()
-      await rm(directory, { recursive: true, force: true })
     }
   }
   return await withKafka(context, 'table', work, { isQuiet: isDrawing })

@@ -17,6 +17,7 @@ import { type TableLog, withChildren } from './log.ts'
 import { comparing, First, type RowOrder } from './row-order.ts'
 import { type KeyedRow, type RecordedChange, type RowChange, type Rows, RowsInMemory } from './rows.ts'
 import { RowsOnDisk } from './rows-on-disk.ts'
+import { TableDirectory } from './table-directory.ts'
 import { TopicFollower } from './topic-follower.ts'
 
 export interface OpenTableOptions {
@@ -30,7 +31,9 @@ export interface OpenTableOptions {
   readonly sasl?: Parameters<typeof connectKafka>[0]['sasl']
   /** More rows than this go to disk; 50,000 if absent. A row takes about 1 KB in memory. */
   readonly maxRowsInMemory?: number
-  /** For rows on disk; a directory of its own under the system's temporary one if absent. */
+  /**
+   * For rows on disk, each table in a directory of its own there, so that programs may share it; under the system's temporary one if absent.
+   */
   readonly directory?: string
   /** Where it tells of its troubles, such as `console`; silent if absent. */
   readonly log?: TableLog
@@ -77,6 +80,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
   #rows: Rows = new RowsInMemory()
   /** Made where rows go to disk and nobody has named a directory. */
   #temporary: string | null = null
+  #sweeping: Promise<void> = Promise.resolve()
   #restarts = 0
   #isClosed = false
   #closeClient: () => Promise<void> = async () => undefined
@@ -124,6 +128,8 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
    */
   static follow(options: FollowTableOptions): LoginStatsTable {
     const table = new LoginStatsTable(options)
+    const { directory, databases, log } = options
+    if (directory !== undefined) table.#sweeping = TableDirectory.removeLeftovers(directory, databases, log)
     table.#follower.start()
     return table
   }
@@ -253,6 +259,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
     // Together: what is still asked of brokers that are away ends with the client.
     await Promise.all([this.#follower.close(), this.#closeClient()])
     await this.#rows.close()
+    await this.#sweeping
     if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true })
   }
 

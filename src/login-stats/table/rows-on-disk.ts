@@ -1,32 +1,36 @@
 /**
  * Rows of a table that is too large for memory, in a LevelDB of their own: the key's bytes, and the row's as they came. It is no state:
- * it is deleted when it is opened and when it is closed.
+ * it is deleted when it is closed.
  */
-import { join } from 'node:path'
 import type { Database, DatabaseOpener } from '../../ports/database.ts'
 import { dimensionNameOf, keyRange } from '../domain/dimensions.ts'
 import { parseRow } from '../domain/table-row.ts'
 import type { KeyedRow, RecordedChange, Rows } from './rows.ts'
+import { TableDirectory } from './table-directory.ts'
 
 const beyondAllKeys = Buffer.of(0xff)
 
 export class RowsOnDisk implements Rows {
   readonly keyCounts = new Map<string, number>()
   readonly #opener: DatabaseOpener
-  readonly #path: string
+  readonly #directory: TableDirectory
   #database: Database
   #size = 0
 
-  /** Throws STATE_DIR_UNUSABLE. */
+  /** In a directory of its own within `directory`. Throws STATE_DIR_UNUSABLE. */
   static async open(opener: DatabaseOpener, directory: string): Promise<RowsOnDisk> {
-    const path = join(directory, 'rows')
-    await opener.destroy(path)
-    return new RowsOnDisk(opener, path, await opener.open(path))
+    const own = await TableDirectory.claim(directory, opener)
+    try {
+      return new RowsOnDisk(opener, own, await opener.open(own.rows))
+    } catch (error) {
+      await own.remove()
+      throw error
+    }
   }
 
-  private constructor(opener: DatabaseOpener, path: string, database: Database) {
+  private constructor(opener: DatabaseOpener, directory: TableDirectory, database: Database) {
     this.#opener = opener
-    this.#path = path
+    this.#directory = directory
     this.#database = database
   }
 
@@ -75,15 +79,15 @@ export class RowsOnDisk implements Rows {
 
   async clear(): Promise<void> {
     await this.#database.close()
-    await this.#opener.destroy(this.#path)
-    this.#database = await this.#opener.open(this.#path)
+    await this.#opener.destroy(this.#directory.rows)
+    this.#database = await this.#opener.open(this.#directory.rows)
     this.keyCounts.clear()
     this.#size = 0
   }
 
   async close(): Promise<void> {
     await this.#database.close()
-    await this.#opener.destroy(this.#path)
+    await this.#directory.remove()
   }
 }
 

@@ -121,6 +121,19 @@ test('removal takes all slots of one application, unless one is held', async () 
   await other.release()
 })
 
+test('removal leaves alone what is in use beside the slots, such as the rows of a table, and takes the rest', async () => {
+  const where = await options()
+  const application = join(where.stateDir, 'login-stats')
+  await (await StateDirectory.claim(where)).release()
+  const used = await levelDatabaseOpener.open(join(application, 'table-used', 'lock'))
+  await (await levelDatabaseOpener.open(join(application, 'table-left', 'lock'))).close()
+  await StateDirectory.remove(where)
+  expect(await readdir(application)).toEqual(['table-used'])
+  await used.close()
+  await StateDirectory.remove(where)
+  expect(await readdir(where.stateDir)).toEqual([])
+})
+
 test('a state directory that cannot be used is named', async () => {
   const where = await options()
   const file = join(where.stateDir, 'file')
