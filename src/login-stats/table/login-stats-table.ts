@@ -14,7 +14,7 @@ import { createLogger } from '../../system/logger.ts'
 import { systemRandom } from '../../system/random.ts'
 import { parseRow } from '../domain/table-row.ts'
 import { type TableLog, withChildren } from './log.ts'
-import { comparing, First, type RowOrder } from './row-order.ts'
+import { comparing, First, loginsOf, type RowOrder } from './row-order.ts'
 import { type KeyedRow, type RecordedChange, type RowChange, type Rows, RowsInMemory } from './rows.ts'
 import { RowsOnDisk } from './rows-on-disk.ts'
 import { TableDirectory } from './table-directory.ts'
@@ -237,7 +237,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
         for (const row of chunk) {
           top.offer(row)
           least.offer(row)
-          sum += window === undefined ? row.count : (row.rolling[window] ?? 0)
+          sum += loginsOf(row, window)
         }
       }
     })

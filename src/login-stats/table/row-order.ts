@@ -14,9 +14,14 @@ export function comparing({ by, direction }: RowOrder): CompareRows {
   const byKey: CompareRows = (a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
   if (by === 'value')
     return (a, b) => sign * (a.value < b.value ? -1 : a.value > b.value ? 1 : 0) || byKey(a, b)
-  const number =
-    by === 'count' ? (row: KeyedRow) => row.count : (row: KeyedRow) => row.rolling[by.window] ?? 0
-  return (a, b) => sign * (number(a) - number(b)) || byKey(a, b)
+  const window = by === 'count' ? undefined : by.window
+  return (a, b) => sign * (loginsOf(a, window) - loginsOf(b, window)) || byKey(a, b)
+}
+
+/** The logins of a row, all of them or those in a window: none in one that it does not have, also where all objects have something of that name. */
+export function loginsOf({ count, rolling }: KeyedRow, window: string | undefined): number {
+  if (window === undefined) return count
+  return Object.hasOwn(rolling, window) ? (rolling[window] ?? 0) : 0
 }
 
 /** The first `limit` of what is offered, in order, without holding more than twice as many. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { comparing, First, type RowOrder } from '../../../../src/login-stats/table/row-order.ts'
+import { comparing, First, loginsOf, type RowOrder } from '../../../../src/login-stats/table/row-order.ts'
 import { type KeyedRow, type Rows, RowsInMemory } from '../../../../src/login-stats/table/rows.ts'
 import { RowsOnDisk } from '../../../../src/login-stats/table/rows-on-disk.ts'
 import { levelDatabaseOpener } from '../../../../src/system/level-database.ts'
@@ -114,6 +114,20 @@ test('the first rows in an order are those of the whole, sorted', () => {
       },
     ),
   )
+})
+
+test('a window that a row does not have has no logins, whatever its name', () => {
+  const row = rowOf('locale:RU', 5)
+  expect([loginsOf(row, undefined), loginsOf(row, '1m')]).toEqual([5, 5])
+  const rows = [rowOf('locale:b', 3), rowOf('locale:a', 1)]
+  for (const window of ['none', 'constructor', '__proto__', 'toString']) {
+    expect(loginsOf(row, window), window).toBe(0)
+    const ordered = rows.toSorted(comparing({ by: { window }, direction: 'falling' }))
+    expect(
+      ordered.map(({ key }) => key),
+      window,
+    ).toEqual(['locale:a', 'locale:b'])
+  }
 })
 
 test('a number of rows that is no whole number from 0 on is refused by its name', () => {
