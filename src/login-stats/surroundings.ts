@@ -68,11 +68,11 @@ export class Surroundings {
   /** What is to be closed, in this order. */
   parts(): Part[] {
     return [
-      // First: what waits for a broker ends at once.
+      // First: what waits for a broker, or for the table, ends at once.
       { name: 'the connections to Kafka', close: () => this.#kafka.close() },
+      { name: 'the table', close: () => this.#followed.close() },
       { name: 'the insights', close: async () => await this.#insights?.close() },
       { name: 'the HTTP server', close: () => this.#endHttp() },
-      { name: 'the table', close: () => this.#followed.close() },
     ]
   }
 

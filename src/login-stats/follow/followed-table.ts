@@ -7,6 +7,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { KafkaClient } from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { levelDatabaseOpener } from '../../system/level-database.ts'
+import { closeParts } from '../closing.ts'
 import { TOTAL_KEY } from '../domain/dimensions.ts'
 import { defaultLimits, type Limits } from '../limits.ts'
 import { LoginStatsTable } from '../table/index.ts'
@@ -93,8 +94,10 @@ export class FollowedTable {
     }
   }
 
+  /** Whoever waits for the table is told at once that it is not read. */
   async close(): Promise<void> {
     this.#isClosed = true
+    await this.#closing
     await this.#stop()
   }
 
@@ -116,7 +119,8 @@ export class FollowedTable {
       await this.#sample(following)
       if (this.#following !== following) return
       const isIdle = this.#holders === 0 && clock.monotonic() - this.#usedAt >= this.#limits.idleMs
-      if (isIdle) this.#closing = this.#stop()
+      // The next question does not wait for one that hangs.
+      if (isIdle) this.#closing = closeParts([{ name: 'the table', close: () => this.#stop() }], clock, log)
       else this.#stopSampling = clock.setTimer(sampleMs, sample)
     }
     this.#stopSampling = clock.setTimer(sampleMs, sample)
@@ -139,17 +143,10 @@ export class FollowedTable {
     }
   }
 
-  /** Never rejects: whatever cannot be closed is no use to anybody. */
   async #stop(): Promise<void> {
     const following = this.#following
     this.#following = null
     this.#stopSampling()
-    try {
-      await following?.table.close()
-      await following?.deadLetters?.close()
-    } catch (cause) {
-      const error = coded(cause, 'close the table')
-      this.#options.log.warn({ error }, 'The table could not be closed in order')
-    }
+    await Promise.all([following?.table.close(), following?.deadLetters?.close()])
   }
 }
