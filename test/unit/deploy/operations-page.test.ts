@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { errorTable } from '../../../src/errors.ts'
 import { settingList } from '../../../src/login-stats/config/index.ts'
+import { defaultLimits } from '../../../src/login-stats/limits.ts'
 import { readText, root } from './files.ts'
 import { metrics } from './metric-names.ts'
 
@@ -58,5 +59,25 @@ describe('docs/OPERATIONS.md', () => {
       expect([...settings, ...ofOthers], word).toContain(word)
     for (const word of words.filter((one) => one.startsWith('login_stats_')))
       expect(Object.keys(metrics), word).toContain(word)
+  })
+
+  test('tells the limits of the HTTP server as they are', () => {
+    const [, section = ''] = page.split(/^### Limits of the HTTP server$/m)
+    const [text = ''] = section.split(/^#/m)
+    /** The second column of the row that begins so. */
+    const told = (what: string) =>
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`| ${what}`))
+        ?.split(' | ')[1]
+    const figure = (value: number) => value.toLocaleString('en')
+    const { streamClients, changedRows, scans, waitingScans, rowsInMemory, idleMs, ...others } = defaultLimits
+    expect(told('clients of `/api/stream`')).toBe(figure(streamClients))
+    expect(told('rows that change between two events')).toBe(figure(changedRows))
+    expect(told('looks at all rows at once')).toMatch(new RegExp(`^${scans}, and ${waitingScans} that wait;`))
+    expect(told('rows in memory')).toMatch(new RegExp(`^${figure(rowsInMemory)},`))
+    expect([told('following the table without a question'), idleMs]).toEqual(['five minutes', 300_000])
+    // A new one has its row too.
+    expect(others).toEqual({})
   })
 })
