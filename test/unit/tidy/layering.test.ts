@@ -55,6 +55,19 @@ describe('layers', () => {
     expect(wrong).toEqual([])
   })
 
+  test('docs/ARCHITECTURE.md tells which', () => {
+    const text = readFileSync(join(root, 'docs/ARCHITECTURE.md'), 'utf8')
+    const rows = [...text.matchAll(/^\| ([\w ]+) \| `src\/([\w-]+)\/` \| .* \| (.*) \|$/gm)]
+    const folders = new Map(rows.map(([, layer = '', folder = '']) => [layer.toLowerCase(), folder]))
+    expect([...folders.values(), 'errors.ts'].toSorted()).toEqual(Object.keys(allowed).toSorted())
+    for (const [, , folder = '', told = ''] of rows) {
+      // The table of errors is for all, and packages are another matter.
+      const expected = (allowed[folder] ?? []).filter((one) => one !== 'errors.ts')
+      const found = told.split(', ').flatMap((layer) => folders.get(layer.toLowerCase()) ?? [])
+      if (told !== 'everything below') expect(found.toSorted(), folder).toEqual(expected.toSorted())
+    }
+  })
+
   test('the application uses only what the engine exports', () => {
     const wrong = imports.filter(
       ({ file, target }) =>
