@@ -1,6 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
+/** The defaults, one second for what is polled and five for a test, are too short for machines that do other things, too. */
+const patient = { testTimeout: 30_000, expect: { poll: { timeout: 20_000 } } }
+
 const onKafka = {
+  ...patient,
   globalSetup: ['test/support/broker-setup.ts'],
   testTimeout: 120_000,
   hookTimeout: 120_000,
@@ -14,7 +18,13 @@ export default defineConfig({
       ? ['default', ['json', { outputFile: process.env.VITEST_JSON }]]
       : ['default'],
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/mutants/planting.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/mutants/planting.test.ts'],
+          ...patient,
+        },
+      },
       { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 300_000 } },
       {
         // Left out of `npm test`: `npm run mutants` runs it.

@@ -7,8 +7,8 @@ import { type LocalKafka, type SaslSslAccess, startLocalKafka } from '../../src/
 import type { Log } from '../../src/ports/log.ts'
 import { systemClock } from '../../src/system/clock.ts'
 
-/** Shorter than what kafkajs takes for the end of a session. */
-const sessionMs = 3000
+/** Shorter than the ten seconds before its end in which kafkajs takes a session for over; longer than a busy machine takes to begin one. */
+const sessionMs = 8000
 
 type Security = Pick<KafkajsWireOptions, 'ssl' | 'sasl'>
 

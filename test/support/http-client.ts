@@ -6,7 +6,7 @@ import type { Instance } from './instance.ts'
 export const withHttp = { HTTP_PORT: '0' } as const
 
 const tooEarly = 503
-const startedWithinMs = 20_000
+const startedWithinMs = 60_000
 
 export class HttpClient {
   readonly url: string
@@ -50,7 +50,7 @@ export class HttpClient {
   }
 
   /** Asks again until the answer `fits`. */
-  async until<T>(path: string, fits: (answer: T) => boolean, timeoutMs = 30_000): Promise<T> {
+  async until<T>(path: string, fits: (answer: T) => boolean, timeoutMs = 60_000): Promise<T> {
     const deadline = systemClock.monotonic() + timeoutMs
     for (;;) {
       const answer = await this.get(path)

@@ -37,8 +37,8 @@ const silent = createLogger({ level: 'silent' })
 const limitMs = 20_000
 /** Of a service that lacks a right: with all rights it takes a third of it. */
 const servesWithinMs = 10_000
-/** Longer than what has been read stays in the repartition topic. */
-const purgedAfterMs = 34_000
+/** More than twice as long as what has been read stays in the repartition topic. */
+const purgedAfterMs = 75_000
 
 let kafka: LocalKafka
 const stateDirs: string[] = []

@@ -145,7 +145,7 @@ test('it counts and answers, in several threads, with nothing to write to but th
   expect(await ended(start(['health'], http))).toMatchObject({ exitCode: 0, err: '' })
   // What answers is loaded after the tasks run.
   const isReady = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status
-  await expect.poll(isReady, { timeout: 20_000 }).toBe(200)
+  await expect.poll(isReady).toBe(200)
   for (const path of ['/livez', '/readyz', '/', '/page.js', '/metrics', '/api/table', '/api/summary']) {
     const { status } = await fetch(`http://127.0.0.1:${port}${path}`)
     expect(status, path).toBe(200)

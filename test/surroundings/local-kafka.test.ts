@@ -176,7 +176,9 @@ describe('SASL_SSL', () => {
       permissionType: AclPermissionTypes.ALLOW,
     }
     await admin.createAcls({ acl: [granted] })
-    await vi.waitFor(async () => expect(await application.listTopics()).toEqual(['granted']))
+    await vi.waitFor(async () => expect(await application.listTopics()).toEqual(['granted']), {
+      timeout: 20_000,
+    })
     await application.disconnect()
     await admin.disconnect()
   })

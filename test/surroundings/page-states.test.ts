@@ -73,7 +73,7 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
     text: string | RegExp,
   ): Promise<void> {
     const expected = typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text)
-    await expect.poll(() => target.textContent(), { timeout: 10_000 }).toEqual(expected)
+    await expect.poll(() => target.textContent()).toEqual(expected)
   }
 
   test('shows totals, rankings, dead letters, tasks and instances, and changes with every event', async () => {
@@ -180,7 +180,7 @@ describe.skipIf(browserPath === null)(`the page${browserReason}`, () => {
           server.publish()
           return page.locator('.dimension .aside').first().textContent()
         },
-        { timeout: 10_000, interval: 300 },
+        { interval: 300 },
       )
       .toBe('26 values')
   })

@@ -61,7 +61,7 @@ describe.skipIf(browserPath === null)(`the page of a running processor${browserR
     const counted = (expected: number) =>
       expect.poll(() => number(page, '#total'), { timeout: 60_000, interval: 200 }).toBe(expected)
     await counted(validOf(first))
-    await expect.poll(() => page.getByRole('status').textContent(), { timeout: 20_000 }).toBe('Live')
+    await expect.poll(() => page.getByRole('status').textContent()).toBe('Live')
     await expect.poll(() => number(page, '#dead-letter-count')).toBe(first.length - validOf(first))
     const locale = page.getByRole('table', { name: 'Locale' }).locator('tbody tr').first()
     const before = await locale.textContent()
@@ -70,8 +70,8 @@ describe.skipIf(browserPath === null)(`the page of a running processor${browserR
     await counted(validOf(first) + validOf(second))
     expect(await locale.textContent()).not.toBe(before)
     const tasks = page.getByRole('table', { name: 'Tasks, where' })
-    await expect.poll(() => tasks.locator('tbody tr').count(), { timeout: 20_000 }).toBe(4)
-    await expect.poll(() => tasks.getByText('running').count(), { timeout: 20_000 }).toBe(4)
+    await expect.poll(() => tasks.locator('tbody tr').count()).toBe(4)
+    await expect.poll(() => tasks.getByText('running').count()).toBe(4)
 
     await page.locator('.option', { hasText: '1m' }).click()
     await expect.poll(() => page.locator('#total-label').textContent()).toBe('Logins, last 1m')

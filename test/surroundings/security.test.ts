@@ -47,7 +47,7 @@ async function expectCounted(settings: Settings): Promise<void> {
   const processor = startCommand(['run'], environment)
   const total = async () =>
     (await runHere(['table', '--json', '--dimension', 'total'], environment)).out.trim().split('\n')[0] ?? ''
-  await expect.poll(total, { timeout: 20_000, interval: 200 }).toContain('"count":7')
+  await expect.poll(total, { interval: 200 }).toContain('"count":7')
   const verified = await runHere(['verify'], environment)
   expect(verified.exitCode, verified.err).toBe(0)
   processor.kill('SIGTERM')

