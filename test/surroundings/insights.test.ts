@@ -232,3 +232,21 @@ test('one that stood still for less than its session publishes nothing old', asy
   expectOneAtATime(all)
   expect(await stopped.stop(), stopped.tail()).toBe(0)
 })
+
+test('of an empty table tell that nothing is counted, and go on where the publisher was killed and started again', async () => {
+  const application = await publishingApplication()
+  const first = application.start()
+  const nothing = { logins: 0, rolling: {}, dimensions: {}, as_of: null, rate_per_second: null }
+  await first.line('it publishes', () => first.lines('Insights').length >= 2)
+  expect((await read(application)).at(0)).toMatchObject({ ...nothing, dead_letters: { count: 0 } })
+  await first.kill()
+  const next = application.start()
+  await next.line('it publishes', isPublished)
+  const logins = await application.produceLogins(500)
+  const valid = logins.filter((login) => login.valid).length
+  await next.line('all are in it', ({ msg, logins: counted }) => msg === 'Insights' && counted === valid)
+  expect(await next.stop(), next.tail()).toBe(0)
+  const all = await read(application)
+  expect(new Set(all.map(({ instance }) => instance)).size).toBe(1)
+  expect(all.at(-1)?.logins).toBe(valid)
+})

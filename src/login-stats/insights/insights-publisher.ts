@@ -8,8 +8,8 @@
  *      session would fence the new owner otherwise.
  *   4. What it tells is no older than its having the id: so nobody before it knew more.
  *   5. A process that stood still gives the id up and begins with 3 again: what it knows of the group and of the table is old.
- *   6. Each summary is a transaction of its own; one that fails is left out. The next look comes an interval after the last has ended:
- *      however long that took, an instance never publishes two within a moment.
+ *   6. Each summary is a transaction of its own; one that fails is left out. The next comes an interval after it has ended: however long
+ *      that took, an instance never publishes two within a moment. Who has had nothing to publish looks again sooner: it may get the task.
  */
 import { partitionFor } from '../../bytes/murmur2.ts'
 import { coded } from '../../errors.ts'
@@ -48,6 +48,7 @@ const countingSubtopology = 1
 const transactionTimeoutMs = 10_000
 /** Nobody has the task for long before the first look. */
 const firstLookMs = 1000
+const nextLookMs = 5000
 /** Who comes so late, or waits so long for an answer, may have stood still. Shorter than sessions usually are. */
 const stallMs = 3000
 /** How long a summary is waited for that is young enough. */
@@ -97,19 +98,20 @@ export class InsightsPublisher {
 
   async #publish(): Promise<void> {
     const { log, intervalMs } = this.#options
-    let pauseMs = 0
+    let delayMs = Math.min(nextLookMs, intervalMs)
     try {
-      if (await this.#isOwner()) await this.#publishOnce()
-      else this.#stepDown()
+      if (!(await this.#isOwner())) this.#stepDown()
+      else if (await this.#publishOnce()) delayMs = intervalMs
     } catch (cause) {
       const failure = coded(cause, 'publish insights')
-      // Another instance has taken the id, or Kafka cannot be asked now. The counts do not depend on it.
-      log.warn({ code: failure.code }, failure.message)
+      // Another instance has taken the id, or Kafka cannot be asked now. The counts do not depend on it. When the process ends, the client is
+      // closed under what is under way.
+      if (!this.#isClosed) log.warn({ code: failure.code }, failure.message)
       this.#giveIdUp()
       // Another instance takes itself for the owner: whoever is wrong learns of it before the next but one.
-      if (failure.code === 'PRODUCER_FENCED') pauseMs = intervalMs
+      delayMs = failure.code === 'PRODUCER_FENCED' ? 2 * intervalMs : intervalMs
     }
-    this.#next(pauseMs + intervalMs)
+    this.#next(delayMs)
   }
 
   async #isOwner(): Promise<boolean> {
@@ -123,11 +125,12 @@ export class InsightsPublisher {
     return status().some(({ task, state }) => task === this.#totalsTask && state === 'running')
   }
 
-  async #publishOnce(): Promise<void> {
+  /** False where it is not to publish now. */
+  async #publishOnce(): Promise<boolean> {
     const { clock, log, topic, insights, hold, published } = this.#options
     this.#release ??= hold()
     const producer = this.#producer ?? (await this.#takeId())
-    if (producer === null || !(await this.#isYoung())) return
+    if (producer === null || !(await this.#isYoung())) return false
     const summary = await insights()
     const records = producer.appender()
     records.append(null, Buffer.from(JSON.stringify(summary)), clock.now())
@@ -135,6 +138,7 @@ export class InsightsPublisher {
     await producer.commit()
     published()
     log.info(inShort(summary), 'Insights')
+    return true
   }
 
   /** Fences the instance that has published before; null where the group does not say that this one is to. */
@@ -153,11 +157,15 @@ export class InsightsPublisher {
 
   /** Waits until the table is as of when it had the id, or later; false where that takes too long. */
   async #isYoung(): Promise<boolean> {
-    const { clock, tableCurrentAt } = this.#options
+    const { clock, log, tableCurrentAt } = this.#options
     const deadline = clock.monotonic() + freshWithinMs
     for (;;) {
       if (((await tableCurrentAt()) ?? Number.NEGATIVE_INFINITY) >= this.#takenAt) return true
-      if (this.#isClosed || clock.monotonic() >= deadline) return false
+      if (this.#isClosed) return false
+      if (clock.monotonic() >= deadline) {
+        log.info({ waitedMs: freshWithinMs }, 'No insights this time: the table is not read to its end yet')
+        return false
+      }
       const dueAt = clock.monotonic() + lookAgainMs
       await clock.sleep(lookAgainMs)
       if (this.#stoodStill(dueAt)) {

@@ -20,6 +20,7 @@ class Scene {
   /** As of when the table was that each summary was made of, and when it was made and published. */
   readonly published: { tableAt: number; madeAt: number; at: number }[] = []
   readonly warnings: unknown[] = []
+  readonly told: string[] = []
   readonly publisher: InsightsPublisher
   isOwner = true
   groupSaysSo = true
@@ -31,13 +32,18 @@ class Scene {
   onCommit = async (): Promise<void> => undefined
   onTableAsked = (): void => undefined
   #tableAt = 0
-  #isFollowed = true
+  /** Whether what is committed reaches its table. */
+  isFollowed = true
 
-  constructor() {
+  constructor(everyMs: number) {
     const { clock } = this
     this.publisher = new InsightsPublisher({
-      ...{ kafka: this.#kafka(), clock, intervalMs, instance },
-      log: { ...silentLog, warn: (fields) => this.warnings.push(fields) },
+      ...{ kafka: this.#kafka(), clock, intervalMs: everyMs, instance },
+      log: {
+        ...silentLog,
+        info: (_, message) => this.told.push(message),
+        warn: (fields) => this.warnings.push(fields),
+      },
       ...{ topology: topologyOf(loadConfig({ APP_ID: 'app' })), topic: 'insights', outputTopic: 'table' },
       ...{ replicationFactor: 1, minInsyncReplicas: null },
       status: () => (this.isOwner ? [{ task: '1_0', state: 'running' } as TaskStatus] : []),
@@ -53,10 +59,9 @@ class Scene {
   }
 
   #follow(): void {
-    if (!this.#isFollowed) return
     const askedAt = this.clock.monotonic()
     this.clock.setTimer(readingMs, () => {
-      this.#tableAt = askedAt
+      if (this.isFollowed) this.#tableAt = askedAt
       this.#follow()
     })
   }
@@ -114,11 +119,6 @@ class Scene {
     }
   }
 
-  async close(): Promise<void> {
-    this.#isFollowed = false
-    await this.publisher.close()
-  }
-
   /** However late one was, the next comes an interval after it. */
   expectApart(): void {
     for (const [index, { madeAt, at }] of this.published.entries()) {
@@ -130,13 +130,13 @@ class Scene {
   }
 }
 
-async function withScene(act: (scene: Scene) => Promise<void>): Promise<void> {
-  const scene = new Scene()
+async function withScene(act: (scene: Scene) => Promise<void>, everyMs = intervalMs): Promise<void> {
+  const scene = new Scene(everyMs)
   scene.publisher.start()
   try {
     await act(scene)
   } finally {
-    await scene.close()
+    await scene.publisher.close()
   }
 }
 
@@ -226,3 +226,52 @@ test('an instance that is not the owner any more publishes nothing, and takes th
     await scene.until(2)
     expect(scene.taken).toBe(2)
   }))
+
+test('an instance whose table is behind says so, and publishes once it is not', () =>
+  withScene(async (scene) => {
+    scene.isFollowed = false
+    await scene.clock.pass(10 * intervalMs)
+    expect(scene.published).toEqual([])
+    expect(scene.told[0]).toContain('No insights this time')
+    scene.isFollowed = true
+    await scene.until(1)
+    expect(scene.taken).toBe(1)
+  }))
+
+test('an instance that ends while it publishes waits for that, warns of nothing, and does not begin anew', () =>
+  withScene(async (scene) => {
+    const { promise: underWay, resolve: begin } = Promise.withResolvers<void>()
+    const { promise: never, reject: closeClient } = Promise.withResolvers<never>()
+    scene.onCommit = () => {
+      begin()
+      return never
+    }
+    await scene.clock.pass(2 * intervalMs)
+    await underWay
+    let isClosed = false
+    const closing = scene.publisher.close().then(() => {
+      isClosed = true
+    })
+    await scene.clock.yield()
+    expect(isClosed).toBe(false)
+    closeClient(new CodedError('OUTCOME_UNKNOWN', { operation: 'commit' }))
+    await closing
+    await scene.clock.pass(5 * intervalMs)
+    expect(scene.warnings).toEqual([])
+    expect([scene.taken, scene.published.length]).toEqual([1, 0])
+  }))
+
+test('an instance that gets the task tells of it soon, however long the interval', () =>
+  withScene(async (scene) => {
+    scene.isOwner = false
+    await scene.clock.pass(20_000)
+    scene.isOwner = true
+    scene.groupSaysSo = false
+    await scene.clock.pass(10_000)
+    expect(scene.published).toEqual([])
+    scene.groupSaysSo = true
+    await scene.clock.pass(10_000)
+    expect(scene.published).toHaveLength(1)
+    await scene.clock.pass(3_500_000)
+    expect(scene.published).toHaveLength(1)
+  }, 3_600_000))
