@@ -6,12 +6,15 @@
  *     have come as far as what was committed in 1, and name the topics that are there.
  *  3. Read what came to the table since. The changelog's value of a key is now among the key's rows: each transaction writes
  *     both, those of step 1 are in the changelog of step 2, and those in the changelog of step 2 are in the table of step 3.
- *  4. Read the group's committed offsets, the ends of the input, and then the dead letters.
- *  5. Stream the input up to the cut, and recount each key as far as its partition of the changelog has counted.
+ *  4. Read the group's committed offsets, the ends of the input, which partials are under way between the stages (`between-stages.ts`),
+ *     and then the dead letters.
+ *  5. Stream the input up to the cut, and recount each key as far as its partition of the changelog has counted; where nothing is under
+ *     way to that, as far as the input is committed.
  *  6. Compare, and find for what differs the part of the input where it arose.
  *
  * So the result is exact under load too.
  */
+import { partitionsUnderWay } from './between-stages.ts'
 import { Changelog } from './changelog.ts'
 import { type Compared, compare } from './compare.ts'
 import { DeadLetterReading } from './dead-letter-reading.ts'
@@ -43,6 +46,7 @@ export interface PassResult extends Compared {
   readonly deadLetters: { readonly expected: number; readonly found: number } | null
   readonly input: readonly InputPartition[]
   readonly caughtUp: boolean
+  readonly underWay: readonly number[]
   /** Milliseconds; null before the first event. */
   readonly streamTime: number | null
   readonly notes: readonly string[]
@@ -69,6 +73,7 @@ class Pass {
   readonly #table: Table
   readonly #changelog: Changelog
   readonly #changelogTopic: string
+  readonly #repartitionTopic: string
   #changelogEnds: readonly number[] = []
 
   constructor(options: PassOptions) {
@@ -83,10 +88,11 @@ class Pass {
     this.#table = new Table(this.#ledger, rules, this.#differences)
     this.#changelog = new Changelog(this.#ledger)
     this.#changelogTopic = `${appId}-counts-changelog`
+    this.#repartitionTopic = `${appId}-counts-repartition`
   }
 
   async run(): Promise<PassResult> {
-    const { pass, fingerprint, rules } = this.#options
+    const { pass, fingerprint, rules, reading } = this.#options
     const recreated = await this.#readState()
     if (fingerprint !== undefined) checkFingerprint(fingerprint, this.#changelog)
     const streamTimes = this.#changelog.partitions.flatMap(({ streamTime }) => streamTime ?? [])
@@ -94,8 +100,9 @@ class Pass {
     if (recreated.length > 0) return this.#nothingCompared(recreated, streamTime)
 
     const input = await this.#inputPartitions()
+    const underWay = await partitionsUnderWay(reading, this.#repartitionTopic, this.#changelog)
     const letters = pass === 0 ? await this.#surveyDeadLetters(input) : null
-    const { recount, uncounted } = await this.#recount(input, letters)
+    const { recount, uncounted } = await this.#recount(input, underWay, letters)
     const caughtUp = uncounted === 0
     const compared = compare({
       ...{ ledger: this.#ledger, changelog: this.#changelog, table: this.#table },
@@ -109,7 +116,7 @@ class Pass {
       recreated,
       logins: { valid: recount.valid, invalid: recount.invalid },
       deadLetters: letters && { expected: letters.letters.expected, found: letters.letters.found },
-      ...{ input, caughtUp, streamTime, notes: this.#notes },
+      ...{ input, caughtUp, underWay: [...(underWay ?? [])], streamTime, notes: this.#notes },
     }
   }
 
@@ -138,7 +145,7 @@ class Pass {
 
   async #committedRepartition(): Promise<{ topic: string; offsets: (number | null)[] } | null> {
     const { reading, appId } = this.#options
-    const topic = `${appId}-counts-repartition`
+    const topic = this.#repartitionTopic
     if ((await reading.reader.partitionCount(topic)) === null) return null
     return { topic, offsets: await reading.reader.committedOffsets(appId, topic) }
   }
@@ -150,7 +157,7 @@ class Pass {
     return {
       ...{ keys: 0, staleRows: 0, differences, recreated },
       ...{ logins: { valid: 0, invalid: 0 }, deadLetters: null, input: [] },
-      ...{ caughtUp: false, streamTime, notes: this.#notes },
+      ...{ caughtUp: false, underWay: [], streamTime, notes: this.#notes },
     }
   }
 
@@ -217,13 +224,17 @@ class Pass {
   /** 5. */
   async #recount(
     input: readonly InputPartition[],
+    underWay: ReadonlySet<number> | null,
     letters: DeadLetterReading | null,
   ): Promise<{ recount: Recount; uncounted: number }> {
     const { rules, inputTopic, reading } = this.#options
     const recount = new Recount({
       ...{ rules, ledger: this.#ledger },
       streamTimes: this.#changelog.partitions.map(({ streamTime }) => streamTime ?? 0),
-      counted: this.#changelog.partitions.map((partition) => partition.counted(inputTopic)),
+      counted: this.#changelog.partitions.map((partition, number) => {
+        const counted = partition.counted(inputTopic)
+        return underWay === null || underWay.has(number) ? counted : withAllCommitted(counted, input)
+      }),
       onInvalid: (record, partition) => letters?.letters.addInvalid(record, partition),
     })
     const ranges = this.#countedRanges(input)
@@ -296,4 +307,17 @@ class Pass {
         (where === 'changelog' && tracedKinds.includes(what) ? ranges.get(key) : undefined) ?? null,
     )
   }
+}
+
+/** Up to where it must have counted the input if nothing is under way to it. */
+function withAllCommitted(
+  counted: ReadonlyMap<number, number>,
+  input: readonly InputPartition[],
+): ReadonlyMap<number, number> {
+  return new Map(
+    input.map(({ partition, committed }) => [
+      partition,
+      Math.max(counted.get(partition) ?? 0, committed ?? 0),
+    ]),
+  )
 }

@@ -106,6 +106,11 @@ export interface VerifyReport {
   readonly recreated: readonly RecreatedTopic[]
   /** Every valid login of the input is counted, but for those in open transactions (`input[].open`). */
   readonly caughtUp: boolean
+  /**
+   * Partitions of the repartition topic that were not counted to their ends: partial counts are under way there. Of the others all that is committed of the input was
+   * compared, so that what was lost between the stages differs; of these only what the changelog says it has counted.
+   */
+  readonly underWay: readonly number[]
   /** ISO 8601; null before the first event. */
   readonly streamTime: string | null
   /** Rows whose rolling counts are right as of their own time, but not as of the final stream time; only when caught up. */

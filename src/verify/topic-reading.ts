@@ -68,19 +68,25 @@ export class TopicReading {
 
   /** Throws KAFKA_RETRIABLE where a transaction does not end. */
   async settledEnds(topic: string): Promise<number[]> {
+    const { ends, stable } = await this.endsWithin(topic, settleTimeoutMs)
+    const open = ends.findIndex((end, partition) => (stable[partition] ?? 0) < end)
+    if (open < 0) return ends
+    throw new CodedError('KAFKA_RETRIABLE', {
+      operation: 'wait for the end of open transactions',
+      topic,
+      partition: open,
+      detail: `A transaction has been open for ${settleTimeoutMs / 1000} s, from offset ${stable[open] ?? 0} on.`,
+    })
+  }
+
+  /** By partition: the end of the log as it is now, and the last stable offset, once that has come so far or the time is over. */
+  async endsWithin(topic: string, timeoutMs: number): Promise<{ ends: number[]; stable: number[] }> {
     const ends = await this.reader.offsets(topic, 'highWatermark')
-    const deadline = this.clock.monotonic() + settleTimeoutMs
+    const deadline = this.clock.monotonic() + timeoutMs
     for (;;) {
       const stable = await this.reader.offsets(topic, 'lastStable')
-      const open = ends.findIndex((end, partition) => (stable[partition] ?? 0) < end)
-      if (open < 0) return ends
-      if (this.clock.monotonic() > deadline)
-        throw new CodedError('KAFKA_RETRIABLE', {
-          operation: 'wait for the end of open transactions',
-          topic,
-          partition: open,
-          detail: `A transaction has been open for ${settleTimeoutMs / 1000} s, from offset ${stable[open] ?? 0} on.`,
-        })
+      const isSettled = ends.every((end, partition) => (stable[partition] ?? 0) >= end)
+      if (isSettled || this.clock.monotonic() > deadline) return { ends, stable }
       await this.clock.sleep(settlePollMs)
     }
   }

@@ -109,6 +109,7 @@ function reportOf(results: readonly PassResult[], inputTopic: string): VerifyRep
     keys: sum(({ keys }) => keys),
     ...{ logins, deadLetters, input, startGone, recreated },
     caughtUp: results.every(({ caughtUp }) => caughtUp),
+    underWay: [...new Set(results.flatMap(({ underWay }) => underWay))],
     streamTime: streamTime === null ? null : new Date(streamTime).toISOString(),
     staleRows: sum(({ staleRows }) => staleRows),
     passes: results.length,

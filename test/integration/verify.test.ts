@@ -318,6 +318,29 @@ test('a transaction of the input that has not ended is told, and what is behind 
   expect((await report(app)).report).toMatchObject({ caughtUp: false })
 })
 
+test('logins whose partial counts were lost between the stages are told, though nothing came after them', async () => {
+  const app = await counted('lost-partials', 500)
+  const { inputTopic, appId } = app.config
+  const value = Buffer.from(JSON.stringify({ user_id: 'u', timestamp: Math.floor(systemClock.now() / 1000) }))
+  await plant(app, [{ topic: inputTopic, partition: 1, key: null, value }])
+  expect((await report(app)).report).toMatchObject({ verdict: 'equal', caughtUp: false, underWay: [] })
+  // As a first stage would that has lost what it has sent.
+  const partition = { topic: inputTopic, partition: 1 }
+  const [end = 0] = await app.kafka.admin.listOffsets([partition], 'lastStable')
+  const producer = foreignProducer(app)
+  await producer.init()
+  const identity = { groupId: appId, generationId: -1, memberId: '', instanceId: null }
+  await producer.sendOffsets(identity, [{ partition, offset: end, metadata: '' }])
+  await producer.commit()
+  producer.close()
+  await expect.poll(async () => (await report(app)).report.verdict, { timeout: 10_000 }).toBe('different')
+  const { differences } = (await report(app)).report
+  expect(find(differences, 'changelog', 'count', 'total')).toMatchObject({ expected: expect.any(Number) })
+  expect(new Set(differences.map(({ key }) => key.split(':')[0]))).toEqual(
+    new Set(['total', 'locale', 'device_type', 'app_version']),
+  )
+})
+
 test('a topic that was made again is named, and nothing is compared with it', async () => {
   const app = await counted('recreated', 500)
   const { admin } = app.kafka

@@ -72,8 +72,10 @@ function recreatedLine({ topic, was, is }: VerifyReport['recreated'][number]): s
   return `  ${topic} was ${is === null ? 'deleted' : 'deleted and made again'} since it was counted: ${ids}. Nothing else was compared.`
 }
 
-function caughtUpText({ caughtUp, input }: VerifyReport): string {
-  if (!caughtUp) return 'no: compared up to the positions that are counted'
+function caughtUpText({ caughtUp, input, underWay }: VerifyReport): string {
+  const between =
+    underWay.length === 0 ? '' : `; partial counts are under way to partition ${underWay.join(', ')}`
+  if (!caughtUp) return `no: compared up to the positions that are counted${between}`
   return input.some(({ open }) => open > 0) ? 'with all that is committed, but transactions are open' : 'yes'
 }
 
