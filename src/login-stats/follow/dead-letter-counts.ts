@@ -5,8 +5,9 @@ import { TopicFollower } from '../table/topic-follower.ts'
 
 /** A dead letter without a code, which somebody else has written. */
 const noCode = 'none'
-/** Codes of others may be any text. */
+/** Codes of others may be any text, and many. */
 const mostCodes = 100
+const longestCode = 64
 const furtherCodes = 'other'
 
 /**
@@ -44,7 +45,8 @@ export class DeadLetterCounts {
     for (let record = records.next(); record !== null; record = records.next()) {
       const value = record.headers().findLast(([name]) => name === 'error')?.[1]
       const told = value?.toString() ?? noCode
-      const code = this.byCode.has(told) || this.byCode.size < mostCodes ? told : furtherCodes
+      const isKept = this.byCode.has(told) || (this.byCode.size < mostCodes && told.length <= longestCode)
+      const code = isKept ? told : furtherCodes
       this.byCode.set(code, (this.byCode.get(code) ?? 0) + 1)
     }
   }
