@@ -92,7 +92,7 @@ async function showDemo(
   try {
     await showTable(inDemo, { watch: true }, text)
   } finally {
-    context.err.write('Stopping …\n')
+    context.err.write('Stopping ...\n')
     for (const { stop } of work) stop()
     await Promise.all(work.map(({ ended }) => ended))
   }

@@ -18,7 +18,7 @@ export function configCommand({ context, finish }: Invocation): Command {
 
 async function printRows(context: CommandContext, rows: readonly SettingRow[]): Promise<void> {
   const [{ plainTable }, { default: pc }] = await Promise.all([
-    import('./plain-table.ts'),
+    import('../plain-table.ts'),
     import('picocolors'),
   ])
   const colours = pc.createColors(hasColours(context))

@@ -52,6 +52,12 @@ export function hasColours(context: CommandContext): boolean {
   return isForPeople(context) && (context.environment.NO_COLOR ?? '') === ''
 }
 
+/** As the locale says; where it says nothing, as nearly all terminals do. */
+export function takesUtf8({ environment: { LC_ALL, LC_CTYPE, LANG } }: CommandContext): boolean {
+  const locale = LC_ALL || LC_CTYPE || LANG || ''
+  return locale === '' || /utf-?8/i.test(locale)
+}
+
 export function printJson(context: CommandContext, value: unknown): void {
   context.out.write(`${printableJson(value, isForPeople(context) ? 2 : 0)}\n`)
 }

@@ -101,6 +101,6 @@ async function print<Row>(
     context.out.write('No dead letters.\n')
     return
   }
-  const { plainTable } = await import('./plain-table.ts')
+  const { plainTable } = await import('../plain-table.ts')
   context.out.write(`${plainTable(head, rows.map(cellsOf))}\n`)
 }

@@ -1,11 +1,17 @@
 import type { SingleBar } from 'cli-progress'
 import { number } from '../format.ts'
-import { type CommandContext, isForPeople } from './context.ts'
+import { type CommandContext, isForPeople, takesUtf8 } from './context.ts'
 
 export interface Progress {
   update(label: string, done: number, total: number): void
   stop(): void
 }
+
+const usualColumns = 80
+const narrowestBar = 8
+const widestBar = 40
+/** Label, percentage, counts in millions and pace. */
+const besideBar = 72
 
 const barFormat = '{label} {bar} {percentage} % | {counts}{pace}'
 
@@ -14,7 +20,10 @@ export async function startProgress(context: CommandContext): Promise<Progress> 
   if (!isForPeople({ ...context, out: context.err }))
     return { update: () => undefined, stop: () => undefined }
   const { default: cliProgress } = await import('cli-progress')
-  const { clock } = context
+  const { clock, err } = context
+  const barsize = barWidth(err.columns || usualColumns)
+  const { shades_classic: shades, legacy } = cliProgress.Presets
+  const preset = takesUtf8(context) ? shades : legacy
   let label: string | null = null
   let bar: SingleBar | null = null
   let startedAt = 0
@@ -30,8 +39,8 @@ export async function startProgress(context: CommandContext): Promise<Progress> 
       if (label !== nextLabel) {
         finish()
         // The terminal's cursor and wrapping stay as they are: an interrupt could not put them back.
-        const options = { format: barFormat, fps: 5, hideCursor: false, linewrap: true }
-        bar = new cliProgress.SingleBar(options, cliProgress.Presets.shades_classic)
+        const options = { format: barFormat, fps: 5, hideCursor: false, linewrap: true, barsize }
+        bar = new cliProgress.SingleBar(options, preset)
         bar.start(total, done, { label: nextLabel.padEnd(12), counts: '', pace: '' })
         label = nextLabel
         startedAt = clock.monotonic()
@@ -44,6 +53,11 @@ export async function startProgress(context: CommandContext): Promise<Progress> 
     },
     stop: finish,
   }
+}
+
+/** What stands beside it is told before the bar is long: a line is cut at the width of the terminal. */
+export function barWidth(columns: number): number {
+  return Math.max(narrowestBar, Math.min(widestBar, columns - besideBar))
 }
 
 /** How fast a phase goes, and how long it will; nothing before that can be told. */

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { CodedError } from '../../errors.ts'
 import type { LoginStatsTable } from '../table/index.ts'
 import type { Selection } from '../table-view/select-rows.ts'
-import { type CommandContext, hasColours, type Invocation, isForPeople } from './context.ts'
+import { type CommandContext, hasColours, type Invocation, isForPeople, takesUtf8 } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { wholeNumber } from './option-values.ts'
 import type { Session } from './session.ts'
@@ -139,17 +139,18 @@ async function liveShow(
   { watch }: TableOptions,
   above: readonly string[],
 ): Promise<Show> {
-  const [{ LiveView }, { renderTable }, { selectRows }, { WatchStatus }, { default: pc }] = await Promise.all(
-    [
+  const [{ inAscii }, { LiveView }, { renderTable }, { selectRows }, { WatchStatus }, { default: pc }] =
+    await Promise.all([
+      import('../table-view/ascii.ts'),
       import('../table-view/live-view.ts'),
       import('../table-view/render.ts'),
       import('../table-view/select-rows.ts'),
       import('../table-view/watch-status.ts'),
       import('picocolors'),
-    ],
-  )
+    ])
   const colours = pc.createColors(hasColours(context))
   const view = new LiveView(context.out, above)
+  const drawn = (lines: string[]) => (takesUtf8(context) ? lines : lines.map(inAscii))
   const { window } = selection
   if (!watch) {
     return {
@@ -158,7 +159,7 @@ async function liveShow(
       draw: async () => {
         const rows = await selectRows(table, { ...selection, limit: selection.limit ?? 10 })
         const text = renderTable(rows, { columns: view.size.columns, lines: null, colours, window })
-        context.out.write(`${text.join('\n')}\n`)
+        context.out.write(`${drawn(text).join('\n')}\n`)
       },
       close: async () => undefined,
     }
@@ -179,10 +180,9 @@ async function liveShow(
       )
       const { ratePerSecond, sparklines, parts } = status
       const frame = { columns, lines, colours, window, ratePerSecond, sparklines, status: parts }
-      view.draw(renderTable(rows, frame))
+      view.draw(drawn(renderTable(rows, frame)))
     },
     close: async () => {
-      view.close()
       await status.close()
     },
   }

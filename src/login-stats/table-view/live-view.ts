@@ -9,6 +9,9 @@ export interface Screen {
 const csi = '\u001b['
 const hideCursor = `${csi}?25l`
 const showCursor = `${csi}?25h`
+/** Lines that are wider than the terminal are cut by it, so that a frame is as many lines as it has. */
+const wrapNot = `${csi}?7l`
+const wrap = `${csi}?7h`
 const clearScreen = `${csi}2J${csi}H`
 const clearToLineEnd = `${csi}K`
 const clearBelow = `${csi}J`
@@ -52,16 +55,15 @@ export class LiveView {
     const back = this.#drawnLines > 0 ? `${csi}${this.#drawnLines}A` : ''
     const start = isResized ? clearScreen : `${back}\r`
     const above = isFirst || (isResized && this.#hasRoomAbove) ? this.#above : []
-    const frame = this.#hasRoomAbove ? lines : [...this.#short, ...lines]
-    const body = [...above, ...frame].map((line) => `${line}${clearToLineEnd}\n`).join('')
-    this.#screen.write(`${hideCursor}${start}${body}${clearBelow}`)
+    // On the lowest screens the short line makes way too.
+    const frame = (this.#hasRoomAbove ? lines : [...this.#short, ...lines]).slice(-Math.max(1, rows - 1))
+    const text = (some: readonly string[]) => some.map((line) => `${line}${clearToLineEnd}\n`).join('')
+    // Cursor and wrapping are as they were after each frame: whatever ends or suspends the process could not put them back.
+    this.#screen.write(
+      `${hideCursor}${start}${text(above)}${wrapNot}${text(frame)}${clearBelow}${wrap}${showCursor}`,
+    )
     this.#drawnLines = frame.length
     this.#drawnSize = size
-  }
-
-  /** Gives the cursor back; the last frame stays. */
-  close(): void {
-    this.#screen.write(showCursor)
   }
 
   get #screenSize(): { readonly columns: number; readonly rows: number } {

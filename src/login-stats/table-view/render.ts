@@ -1,9 +1,9 @@
 /** The table as lines of text for a terminal of a given width and height. */
 import Table from 'cli-table3'
 import type pc from 'picocolors'
-import { noLines } from '../commands/plain-table.ts'
 import { TOTAL_KEY } from '../domain/dimensions.ts'
 import { counted, number } from '../format.ts'
+import { noLines } from '../plain-table.ts'
 import { printable } from '../printable.ts'
 import type { KeyedRow } from '../table/index.ts'
 import type { DimensionRows } from './select-rows.ts'

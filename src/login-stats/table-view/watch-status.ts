@@ -1,7 +1,9 @@
 /** What a watched table shows beside its rows: how fast it grows, how old it is, the tasks, and the dead letters. */
 import { coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Session } from '../commands/session.ts'
+import type { KafkaClient } from '../../ports/kafka.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Config } from '../config/index.ts'
 import { TOTAL_KEY } from '../domain/dimensions.ts'
 import { DeadLetterCounts } from '../follow/dead-letter-counts.ts'
 import { Rate } from '../follow/rate.ts'
@@ -20,6 +22,13 @@ const ordinaryAgeMs = 2000
 /** Asked for every two seconds: what is older says nothing of now. */
 const tasksStaleMs = 10_000
 
+/** What is watched, and by which client. */
+export interface Watched {
+  readonly config: Config
+  readonly kafka: KafkaClient
+  readonly log: Log
+}
+
 export class WatchStatus {
   readonly sparklines = new Sparklines(sparkWidth)
   readonly #clock: Clock
@@ -32,7 +41,7 @@ export class WatchStatus {
   #cancel = (): void => undefined
   #isClosed = false
 
-  constructor(clock: Clock, { config, kafka, log }: Session, table: LoginStatsTable) {
+  constructor(clock: Clock, { config, kafka, log }: Watched, table: LoginStatsTable) {
     this.#clock = clock
     this.#table = table
     const { dlqTopic, inputTopic } = config
@@ -94,7 +103,7 @@ export class WatchStatus {
     return ageMs < ordinaryAgeMs ? '' : `STALE: as of ${Math.round(ageMs / 1000)} s ago`
   }
 
-  async #askForTasks(log: Session['log']): Promise<void> {
+  async #askForTasks(log: Log): Promise<void> {
     try {
       const tasks = await this.#tasks.tasks()
       this.#told = { tasks, at: this.#clock.monotonic() - tasks.age_ms }

@@ -78,6 +78,14 @@ describe('layers', () => {
     expect(wrong).toEqual([])
   })
 
+  test('what shows the table knows nothing of the commands that use it', () => {
+    const wrong = imports.filter(
+      ({ file, target }) =>
+        file.startsWith('src/login-stats/table-view/') && target.startsWith('src/login-stats/commands/'),
+    )
+    expect(wrong).toEqual([])
+  })
+
   test('only the Kafka port imports kafkajs, and the verifier, which must share nothing with it', () => {
     const folders = importersOf('kafkajs').map((file) => file.split('/')[1])
     expect(new Set(folders)).toEqual(new Set(['kafka', 'verify']))

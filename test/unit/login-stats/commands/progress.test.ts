@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { paceInWords } from '../../../../src/login-stats/commands/progress.ts'
+import { barWidth, paceInWords } from '../../../../src/login-stats/commands/progress.ts'
 
 test.each([
   [0, 10, 5, ''],
@@ -10,4 +10,13 @@ test.each([
   [1_000, 4_000_000, 1, ', 1,000 a second, 1 h 6 min left'],
 ])('%d done, %d left, after %d s: "%s"', (done, left, seconds, words) => {
   expect(paceInWords(done, left, seconds)).toBe(words)
+})
+
+test.each([
+  [20, 8],
+  [80, 8],
+  [100, 28],
+  [300, 40],
+])('on %d columns the bar has %d', (columns, width) => {
+  expect(barWidth(columns)).toBe(width)
 })

@@ -1,8 +1,10 @@
 import pc from 'picocolors'
 import { describe, expect, it } from 'vitest'
+import { type CommandContext, takesUtf8 } from '../../../../src/login-stats/commands/context.ts'
 import { parseDimensions } from '../../../../src/login-stats/domain/dimensions.ts'
 import type { KeyedRow, RowOrder } from '../../../../src/login-stats/table/index.ts'
 import { comparing } from '../../../../src/login-stats/table/row-order.ts'
+import { inAscii } from '../../../../src/login-stats/table-view/ascii.ts'
 import { LiveView } from '../../../../src/login-stats/table-view/live-view.ts'
 import { bar, renderTable, rowLine } from '../../../../src/login-stats/table-view/render.ts'
 import {
@@ -245,6 +247,36 @@ describe('renderTable', () => {
   })
 })
 
+describe('inAscii', () => {
+  it('draws the same with characters that every terminal has', async () => {
+    const sparklines = new Sparklines(8)
+    for (let second = 0; second <= 8; second++)
+      sparklines.note([row('locale', 'RU', second ** 2)], second * 1000)
+    const selected = await selectRows(
+      tableOf(row('locale', 'RU', 64), row('locale', 'x'.repeat(99), 1)),
+      everything,
+    )
+    for (const line of renderTable(selected, { columns: 100, lines: null, colours: plain, sparklines })) {
+      const ascii = inAscii(line)
+      expect(ascii).toMatch(/^[ -~]*$/)
+      expect(ascii).toHaveLength(line.length)
+    }
+    expect(inAscii('▁▂▃▄▅▆▇█▉▊▋▌▍▎▏…')).toBe('_.:-=+*#====---~')
+  })
+})
+
+describe('a terminal takes UTF-8', () => {
+  it.each([
+    [{}, true],
+    [{ LANG: 'en_US.UTF-8' }, true],
+    [{ LC_ALL: '', LC_CTYPE: 'C.utf8', LANG: 'C' }, true],
+    [{ LC_ALL: 'POSIX', LANG: 'de_DE.UTF-8' }, false],
+    [{ LANG: 'de_DE.ISO-8859-1' }, false],
+  ])('%o: %s', (environment, expected) => {
+    expect(takesUtf8({ environment } as unknown as CommandContext)).toBe(expected)
+  })
+})
+
 describe('bar', () => {
   it.each([
     [0, ''],
@@ -277,14 +309,33 @@ describe('LiveView', () => {
     expect(screen.written).not.toContain('A')
     view.draw(['a', 'b'])
     expect(screen.written).toContain('\u001b[3A')
-    expect(screen.written.endsWith('\u001b[J')).toBe(true)
+    expect(screen.written).toContain('\u001b[J')
     view.draw(['a', 'b'])
     expect(screen.written).toContain('\u001b[2A')
     screen.columns = 60
     view.draw(['a', 'b'])
     expect(screen.written).toContain('\u001b[2J')
-    view.close()
-    expect(screen.written).toBe('\u001b[?25h')
+  })
+
+  it('leaves cursor and wrapping as they were after each frame, whatever may end the process', () => {
+    const screen = screenOf(10, 24)
+    const view = new LiveView(screen)
+    for (const line of ['a', 'x'.repeat(50)]) {
+      view.draw([line])
+      const modes = [...screen.written.matchAll(/\[\?(\d+)([hl])/g)].map(([, mode, to]) => `${mode}${to}`)
+      expect(modes).toEqual(['25l', '7l', '7h', '25h'])
+      // What is too wide does not become a second line, which nobody would have counted.
+      expect(screen.written.indexOf('?7l')).toBeLessThan(screen.written.indexOf(line))
+    }
+  })
+
+  it.each([1, 2, 3, 5])('never draws more than a screen of %d lines has', (rows) => {
+    const screen = screenOf(40, rows)
+    const view = new LiveView(screen, ['first'])
+    view.draw(['a'])
+    view.draw(Array.from({ length: view.size.lines }, (_, at) => `line ${at}`))
+    expect(screen.written.match(/\n/g)?.length).toBeLessThanOrEqual(Math.max(1, rows - 1))
+    expect(screen.written).toContain('line 0')
   })
 
   it('keeps lines above the frames, and the first of them alone where there is no room', () => {
