@@ -11,7 +11,7 @@ test('a report prints keys and what was found as text, whatever is in them', () 
   const report = {
     ...{ verdict: 'different', equal: false, differenceCount: 1, differencesByKind: { [evil]: 1 }, keys: 1 },
     ...{ logins: { valid: 1, invalid: 0 }, deadLetters: null, input: [], startGone: [], recreated: [] },
-    ...{ caughtUp: true, streamTime: null, staleRows: 0, passes: 1, notes: [evil] },
+    ...{ caughtUp: true, underWay: [], streamTime: null, staleRows: 0, passes: 1, notes: [evil] },
     differences: [{ ...difference, records: [], range: null }],
   } as VerifyReport
   const [head, ...lines] = reportLines(report, 'changelog', colours)
