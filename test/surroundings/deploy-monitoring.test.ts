@@ -16,29 +16,17 @@ import { HttpClient, withHttp } from '../support/http-client.ts'
 import { haveSettled, killAllInstances } from '../support/instance.ts'
 import { promtool, runPromtool } from '../support/promtool.ts'
 import { findTool } from '../support/tools.ts'
-import { alerts, readDashboard, readYaml, root } from '../unit/deploy/files.ts'
+import { alerts, panelsThatMayBeEmpty, readDashboard, readYaml, root } from '../unit/deploy/files.ts'
 import { metrics } from '../unit/deploy/metric-names.ts'
 
 const prometheus = findTool('prometheus')
 
-/** Panels that may be empty where nothing goes wrong, nothing is late, and nothing is restored. */
-const mayBeEmpty = [
-  'Late logins',
-  'Why tasks went back',
-  'Restore: records left',
-  'Restore: time left',
-  'Standby lag',
-  'Wiped stores',
-]
-
 /** Series that come only with what they tell of: a restore, an error, an HTTP request. */
 const comeLater = [
   'login_stats_task_errors_total',
-  'login_stats_store_wipes_total',
   'login_stats_standby_lag_records',
   'login_stats_restore_remaining_records',
   'login_stats_restore_remaining_seconds',
-  'login_stats_late_records_total',
 ]
 
 afterEach(async () => {
@@ -192,7 +180,8 @@ describe(`monitoring${prometheus.reason}${promtool.reason}`, () => {
     for (const { title, targets = [] } of readDashboard().panels)
       for (const { expr } of targets) {
         const series = await server.query(asked(expr))
-        if (!mayBeEmpty.includes(title)) expect(series.length, `${title}: ${expr}`).toBeGreaterThan(0)
+        if (!panelsThatMayBeEmpty.includes(title))
+          expect(series.length, `${title}: ${expr}`).toBeGreaterThan(0)
       }
 
     const { groups } = await server.get<{

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { dashboardPath, readDashboard, readText, readYaml } from './files.ts'
+import { dashboardPath, panelsThatMayBeEmpty, readDashboard, readText, readYaml } from './files.ts'
 
 const dashboard = readDashboard()
 const drawn = dashboard.panels.filter(({ type }) => type !== 'row' && type !== 'alertlist')
@@ -20,6 +20,14 @@ describe('the dashboard', () => {
       expect(fieldConfig?.defaults.unit ?? '').not.toBe('')
       expect(targets.length).toBeGreaterThan(0)
       for (const { expr } of targets) expect(expr).toContain('job="$job"')
+    },
+  )
+
+  test.each([...panelsThatMayBeEmpty, 'Latency, p99', 'Behind'])(
+    '%s says what it means that there is nothing, in place of "No data"',
+    (title) => {
+      const panel = drawn.find((one) => one.title === title)
+      expect(panel?.fieldConfig?.defaults.noValue ?? '').not.toBe('')
     },
   )
 

@@ -38,7 +38,7 @@ export interface Panel {
   readonly description?: string
   readonly datasource?: { readonly type: string; readonly uid: string }
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
-  readonly fieldConfig?: { readonly defaults: { readonly unit?: string } }
+  readonly fieldConfig?: { readonly defaults: { readonly unit?: string; readonly noValue?: string } }
   readonly targets?: readonly {
     readonly refId: string
     readonly expr: string
@@ -65,3 +65,11 @@ export const dashboardPath = 'deploy/grafana/dashboards/login-stats.json'
 export function readDashboard(): Dashboard {
   return JSON.parse(readText(dashboardPath))
 }
+
+/** Those that are empty where nothing goes wrong and nothing is restored. */
+export const panelsThatMayBeEmpty = [
+  'Why tasks went back',
+  'Restore: records left',
+  'Restore: time left',
+  'Standby lag',
+]
