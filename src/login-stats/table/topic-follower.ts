@@ -144,6 +144,8 @@ export class TopicFollower {
         if (this.#failure === null) retryMs = firstRetryMs
         this.#failure = coded(cause, 'follow a topic')
         this.#missing = null
+        // What it holds is neither what was before nor what is.
+        if (this.#taken === null) this.#forgetAge()
         if (this.#failure.code === 'OFFSET_OUT_OF_RANGE') this.#taken = null
         this.#log.warn({ code: this.#failure.code, retryMs }, this.#failure.message)
         await this.#closing.wait(retryMs)
@@ -174,8 +176,7 @@ export class TopicFollower {
     const { kafka, restart } = this.#followed
     const starts = await kafka.admin.listOffsets(partitions, 'earliest')
     // First: nobody may take for complete what is being forgotten.
-    this.#isComplete = false
-    this.#currentAt = null
+    this.#forgetAge()
     this.#taken = null
     if (this.#hasRead) await restart()
     this.#hasRead = true
@@ -209,6 +210,11 @@ export class TopicFollower {
       // What was fetched ahead would else be taken in one go.
       await clock.yield()
     }
+  }
+
+  #forgetAge(): void {
+    this.#isComplete = false
+    this.#currentAt = null
   }
 
   /** Called while all that was polled has been taken. False where so much time was missed that deletions may have been missed with it. */
