@@ -1,6 +1,12 @@
 import { CodedError, coded } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Fetcher, GroupMember, MemberAssignment, TopicPartition } from '../../ports/kafka.ts'
+import type {
+  Fetcher,
+  GroupIdentity,
+  GroupMember,
+  MemberAssignment,
+  TopicPartition,
+} from '../../ports/kafka.ts'
 import type { Log } from '../../ports/log.ts'
 import { WakeUp } from '../../ports/wake-up.ts'
 import { tasksOf } from '../rebalance/assignor.ts'
@@ -41,7 +47,7 @@ export class StreamThread {
   #isStopping = false
   #isJoining = false
   /** Of the last join. */
-  #generationId: number | null = null
+  #identity: GroupIdentity | null = null
   #lookedAroundAt: number
 
   constructor(environment: TaskEnvironment, options: { leaveGroupOnStop: boolean }) {
@@ -69,7 +75,7 @@ export class StreamThread {
 
   /** Whether the group has given tasks, be it none, and no join is under way. */
   get isAssigned(): boolean {
-    return this.#generationId !== null && !this.#isJoining && this.#member.rejoinReason() === null
+    return this.#identity !== null && !this.#isJoining && this.#member.rejoinReason() === null
   }
 
   /** By standby task, how many changelog records its store is behind; null while unknown. */
@@ -181,16 +187,15 @@ export class StreamThread {
   }
 
   /**
-   * A join can take so long that the group has gone on without us. Unless its generation is the next one after ours, others may have
-   * owned our tasks in between: what is in memory means nothing, even if the tasks are ours again.
+   * A join can take so long that the group has gone on without us, or that another process, with a copy of our state directory, has been
+   * in our place. Unless we have kept our member id, and the generation is ours or the next one, others may have owned our tasks in
+   * between: what is in memory means nothing, even if the tasks are ours again.
    */
   async #enterGeneration(): Promise<void> {
-    const before = this.#generationId
+    const before = this.#identity
     const identity = this.#member.identity()
-    this.#generationId = identity.generationId
-    if (before !== null && this.#generationId !== before && this.#generationId !== before + 1) {
-      await this.#tasks.closeAll('dirty')
-    }
+    this.#identity = identity
+    if (before !== null && !isNextOf(before, identity)) await this.#tasks.closeAll('dirty')
     this.#environment.transactions.commitAs(identity)
   }
 
@@ -270,4 +275,10 @@ export class StreamThread {
     this.#environment.transactions.close()
     await this.#inputs.close()
   }
+}
+
+/** Whether nobody can have been in the place of a member between two of its joins. */
+function isNextOf(before: GroupIdentity, identity: GroupIdentity): boolean {
+  const generations = identity.generationId - before.generationId
+  return identity.memberId === before.memberId && (generations === 0 || generations === 1)
 }

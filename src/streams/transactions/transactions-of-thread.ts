@@ -42,6 +42,8 @@ export class TransactionsOfThread implements Transactions {
   }
 
   commitAs(identity: GroupIdentity): void {
+    // Who was in our place meanwhile has fenced our producer, and may have left a transaction open under our id.
+    if (this.#identity !== null && this.#identity.memberId !== identity.memberId) this.close()
     this.#identity = identity
     // Whatever was assigned: a transaction that this member has left open holds the readers of all its partitions back.
     this.#ready().catch(ignoreHere)

@@ -155,3 +155,15 @@ test('after a failure, a member that the group does not know any more fences nob
   await expect(task.commit(partOf([0], 1))).rejects.toMatchObject({ code: 'TASK_MIGRATED' })
   expect(kafka.notes.filter((note) => note.includes('init'))).toEqual(['1 init app-thread-i'])
 })
+
+test('under another member id begins with another producer, once the group has confirmed it', async () => {
+  const kafka = new NotingKafka()
+  const transactions = transactionsOn(kafka)
+  await transactions.open()
+  transactions.commitAs({ ...identity, generationId: 8 })
+  await transactions.open()
+  expect(kafka.notes).toEqual(['1 init app-thread-i'])
+  transactions.commitAs({ ...identity, memberId: 'after a clone' })
+  await transactions.open()
+  expect(kafka.notes.toSorted()).toEqual(['1 close', '1 init app-thread-i', '2 init app-thread-i', 'confirm'])
+})
