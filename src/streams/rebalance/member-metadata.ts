@@ -54,8 +54,13 @@ export interface AssignmentMetadata {
 /** The version that this program writes. */
 export const metadataVersion = 3
 
-export function encodeMemberMetadata(metadata: Omit<MemberMetadata, 'version'>): Buffer {
-  return Buffer.from(JSON.stringify({ version: metadataVersion, ...metadata }))
+/**
+ * `asked`: how many plans the member has asked for so far. No member reads it; but the broker gives one that says the same as before the
+ * plan that there is.
+ */
+export function encodeMemberMetadata(metadata: Omit<MemberMetadata, 'version'>, asked = 0): Buffer {
+  const said = { version: metadataVersion, ...metadata }
+  return Buffer.from(JSON.stringify(asked === 0 ? said : { ...said, asked }))
 }
 
 /** Throws GROUP_INCONSISTENT where another kind of consumer is in the group, or a version that must not be read by this one. */

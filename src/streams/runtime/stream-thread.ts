@@ -44,6 +44,7 @@ export class StreamThread {
   readonly #wakeUp: WakeUp
   readonly #leaveGroupOnStop: boolean
   #askedAt = Number.NEGATIVE_INFINITY
+  #asked = 0
   #isStopping = false
   #isJoining = false
   /** Of the last join. */
@@ -71,6 +72,11 @@ export class StreamThread {
 
   get taskIds(): string[] {
     return this.#tasks.taskIds
+  }
+
+  /** How many plans it has asked the group for, other than by what it says of itself. */
+  get plansAsked(): number {
+    return this.#asked
   }
 
   /** Whether the group has given tasks, be it none, and no join is under way. */
@@ -209,7 +215,12 @@ export class StreamThread {
     if (!awaitedTasks.every((task) => (lags[task] ?? Number.POSITIVE_INFINITY) <= acceptableLag)) return
     this.#awaiting = null
     this.#askedAt = now
-    this.#member.requestRejoin('standby tasks are warm')
+    this.#askForPlan('standby tasks are warm')
+  }
+
+  #askForPlan(reason: string): void {
+    this.#asked += 1
+    this.#member.requestRejoin(reason)
   }
 
   async #join(): Promise<MemberAssignment | null> {
@@ -243,7 +254,7 @@ export class StreamThread {
       await this.#clock.sleep(idleMs)
     }
     const isBehind = Object.entries(planned).some(([topic, count]) => count < catalog.partitionCount(topic))
-    if (isBehind) this.#member.requestRejoin('the plan lacks partitions')
+    if (isBehind) this.#askForPlan('the plan lacks partitions')
   }
 
   #assertAccepted(groupFingerprint: Fingerprint | undefined): void {

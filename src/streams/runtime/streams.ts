@@ -281,15 +281,18 @@ export class Streams {
       protocol: 'login-stats-sticky',
       topics: sources,
       userData: async () =>
-        encodeMemberMetadata({
-          fingerprint,
-          ownedTasks: this.#thread?.taskIds ?? [],
-          storedTasks: await localState.tasksOnDisk(),
-          partitions: sourcePartitions(topology, catalog),
-          processId: localState.processId,
-          endpoint: this.#options.endpoint ?? null,
-          ...this.#standbys(),
-        }),
+        encodeMemberMetadata(
+          {
+            fingerprint,
+            ownedTasks: this.#thread?.taskIds ?? [],
+            storedTasks: await localState.tasksOnDisk(),
+            partitions: sourcePartitions(topology, catalog),
+            processId: localState.processId,
+            endpoint: this.#options.endpoint ?? null,
+            ...this.#standbys(),
+          },
+          this.#thread?.plansAsked,
+        ),
       assign: async (members) => {
         await this.#refreshTopics(catalog)
         return assignTasks(topology, catalog, members, { standbyReplicas, acceptableLag, maxWarmups })
