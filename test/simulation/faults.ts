@@ -19,6 +19,8 @@ interface FaultParts {
   readonly machines: readonly Machine[]
   readonly instances: readonly Instance[]
   readonly foreign: ForeignTransactions
+  /** A new process on a new machine, with a copy of the disk of this one. */
+  clone(machine: Machine): Instance
   readonly writer: InputWriter
   readonly appId: string
   readonly inputTopic: string
@@ -26,11 +28,13 @@ interface FaultParts {
 }
 
 const longestRestartMs = 2000
+const longestCloneMs = 5000
 const mostBatchesBehind = 6
 const mostForeignRecords = 5
 
 export class Faults {
   readonly #parts: FaultParts
+  readonly #clones: Instance[] = []
   #isOn = false
   /** Records of the input below that offset were deleted, although the group had not got there. */
   loss: { readonly partition: number; readonly upTo: number } | null = null
@@ -60,6 +64,7 @@ export class Faults {
     this.#again(every.grow, () => this.#grow())
     this.#again(every.retention, () => this.#deleteRead())
     this.#again(every.hang, () => this.#hang())
+    this.#again(every.clone, () => this.#clone(this.#aMachine()))
     if (plan.losesInput) this.#loseInputLater()
   }
 
@@ -70,6 +75,7 @@ export class Faults {
     Object.assign(network.conditions, calm, { latencyMs: Math.min(2, plan.network.latencyMs) })
     broker.down.clear()
     foreign.endAll()
+    for (const clone of this.#clones) clone.kill()
     for (const machine of machines) machine.heal()
     for (const instance of instances) {
       instance.process?.continue()
@@ -297,6 +303,16 @@ export class Faults {
     )
     const end = { ms: random.logarithmic(20, plan.longestHangMs), commit: isInput && random.chance(0.5) }
     void foreign.begin(where, records, end)
+  }
+
+  /** It does not come back, whatever ends it. */
+  #clone(machine: Machine): void {
+    const { queue, random, note } = this.#parts
+    const clone = this.#parts.clone(machine)
+    note('clone', clone.name)
+    this.#clones.push(clone)
+    clone.start()
+    queue.after(random.logarithmic(50, longestCloneMs), () => clone.kill())
   }
 
   #grow(): void {

@@ -77,6 +77,8 @@ export interface Plan {
     readonly retention: number
     /** Somebody else leaves a transaction open, in the input or a changelog. */
     readonly hang: number
+    /** A copy of a machine's disk is started elsewhere: a process with the state and the name of another. */
+    readonly clone: number
   }
   readonly longestStopMs: number
   readonly longestDownMs: number
@@ -124,7 +126,7 @@ function draw(random: SeededRandom, faults: boolean): Plan {
   }
   const safetyMs = Math.round(random.logarithmic(1000, 5000))
   const processes = 1 + random.below(3)
-  return {
+  const plan = {
     processes,
     machines: random.chance(0.25) ? 1 + random.below(processes) : processes,
     nodes: 1 + random.below(3),
@@ -208,6 +210,9 @@ function draw(random: SeededRandom, faults: boolean): Plan {
     acceptableLag: random.pick([10_000, 10, 0]),
     transactionScopes: random.pick([['task'], ['thread'], ['task', 'thread']] as const),
   }
+  // Last, and in few runs: it ends processes that are well otherwise.
+  const clone = random.chance(0.3) ? maybe(300, 3000) : 0
+  return { ...plan, every: { ...plan.every, clone } }
 }
 
 function round(value: number): number {

@@ -124,6 +124,23 @@ export class SimulatedDisk {
     return path
   }
 
+  /** Takes over what is on another disk, as the processes there see it now. */
+  copyFrom(other: SimulatedDisk): void {
+    for (const [path, { entries, complaint, isDamaged, flipped }] of other.#databases) {
+      this.#databases.set(path, {
+        entries: new Map(entries),
+        synced: new Map(entries),
+        unsynced: [],
+        owner: null,
+        complaint,
+        isDamaged,
+        sorted: null,
+        flipped: new Map(flipped),
+      })
+    }
+    for (const [path, content] of other.#files) this.#files.set(path, content)
+  }
+
   /** Somebody deletes all that is on it. */
   clear(): void {
     this.#databases.clear()
@@ -218,6 +235,12 @@ export class SimulatedDisk {
         new Promise((resolve, reject) => {
           this.onOperation(process)
           if (process.isDead) return
+          if (stored.owner !== process) {
+            reject(
+              new CodedError('STORE_WRITE_FAILED', { operation: 'batch', path, detail: 'It is closed.' }),
+            )
+            return
+          }
           const copied = operations.map(copy)
           this.#queue.after(this.#random.between(0, this.latencyMs), () => {
             // The kernel has it, or not, whatever became of the process; the machine must not have gone down.

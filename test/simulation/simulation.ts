@@ -72,6 +72,8 @@ const settleLimitMs = 120_000
 
 /** Codes with which a process may end where its disk was full; it is then started again. */
 const diskExits: readonly string[] = ['STORE_WRITE_FAILED', 'STATE_DIR_UNUSABLE']
+/** The code with which a process may end that has met its clone too often. */
+const cloneExit = 'MEMBER_FENCED'
 /** The code with which every process must end that is to read what has been deleted. */
 const lossExit = 'OFFSET_OUT_OF_RANGE'
 
@@ -92,6 +94,8 @@ class Simulation {
   readonly #broker: SimulatedBroker
   readonly #machines: Machine[]
   readonly #instances: Instance[]
+  /** Those that were started with a copy of the state of others. */
+  readonly #clones: Instance[] = []
   readonly #faults: Faults
   readonly #writer: InputWriter
   readonly #oracle: OracleOptions
@@ -177,6 +181,7 @@ class Simulation {
       machines: this.#machines,
       instances: this.#instances,
       foreign: new ForeignTransactions(this.#queue, this.#broker),
+      clone: (machine) => this.#clone(machine, parts),
       writer: this.#writer,
       appId,
       inputTopic: topics.input,
@@ -285,6 +290,9 @@ class Simulation {
   /** After a clean stop every store holds its changelog, byte for byte. */
   async #checkStores(): Promise<void> {
     if (this.#failure !== null || this.#isInputLost) return
+    // A process may not have heard yet that a clone has been in its place.
+    const { sessionTimeoutMs } = this.#plan
+    if (this.#clones.length > 0) await this.#queue.runUntil(this.#queue.now + sessionTimeoutMs)
     await this.#allRunning()
     if (this.#failure !== null) return
     this.#faults.isFinished = true
@@ -360,10 +368,11 @@ class Simulation {
     if (code !== null && this.#faults.isFinished) this.#failedAtTheEnd.add(instance)
     const isExcused =
       code === null ||
+      (code === cloneExit && this.#clones.length > 0) ||
       (diskExits.includes(code) && instance.wasFull) ||
       (code === lossExit && this.#isInputLost)
     if (!isExcused) this.#fail(`${instance.name} has ended:\n  ${message}`)
-    else this.#faults.restartLater(instance)
+    else if (!this.#clones.includes(instance)) this.#faults.restartLater(instance)
   }
 
   #observer(process: SimulatedProcess): EngineObserver {
@@ -371,23 +380,23 @@ class Simulation {
     return {
       takeOverStep: (task, step) => {
         note('step', process.name, task, 'take-over', step)
-        const scope = this.#instances.find((instance) => instance.process === process)?.transactionScope
+        const scope = this.#instanceOf(process)?.transactionScope
         const problem = scope === undefined ? null : this.#takeOvers.step(process.name, task, step, scope)
         if (problem !== null) this.#fail(problem)
         this.#faults.atStep(process)
       },
       commitStep: (task, step) => {
         note('step', process.name, task, step)
-        this.#lastSteps.set(`${this.#instanceOf(process)} ${task}`, step)
+        this.#lastSteps.set(this.#placeOf(process, task), step)
         this.#faults.atStep(process)
       },
       restored: (task, { restoredRecords }) => {
         note('restored', process.name, task, restoredRecords)
-        this.#emptied.delete(`${this.#instanceOf(process)} ${task}`)
+        this.#emptied.delete(this.#placeOf(process, task))
       },
       storeWiped: (task, reason) => {
         this.#record.count(`wipe ${reason}`)
-        this.#emptied.add(`${this.#instanceOf(process)} ${task}`)
+        this.#emptied.add(this.#placeOf(process, task))
         note('wiped', process.name, task, reason)
       },
       aborted: (task, { code }) => {
@@ -398,8 +407,21 @@ class Simulation {
     }
   }
 
-  #instanceOf(process: SimulatedProcess): string | undefined {
-    return this.#instances.find((instance) => instance.process === process)?.name
+  #instanceOf(process: SimulatedProcess): Instance | undefined {
+    return [...this.#instances, ...this.#clones].find((instance) => instance.process === process)
+  }
+
+  #placeOf(process: SimulatedProcess, task: string): string {
+    return `${this.#instanceOf(process)?.name} ${task}`
+  }
+
+  #clone(original: Machine, parts: InstanceParts): Instance {
+    const machine = new Machine(`${original.name}-c${this.#clones.length}`, parts)
+    machine.disk.copyFrom(original.disk)
+    machine.disk.onOperation = (process) => this.#faults.atCall(process)
+    const clone = new Instance(`${machine.name}-p0`, machine, parts)
+    this.#clones.push(clone)
+    return clone
   }
 
   #fail(failure: string): void {
