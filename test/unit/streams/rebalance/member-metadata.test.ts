@@ -36,6 +36,13 @@ describe('what a member says', () => {
     expect(decodeMemberMetadata(encodeMemberMetadata(mine))).toEqual({ version: 3, ...mine })
   })
 
+  test('is another one for the broker where the member asks for a plan, and the same for the leader', () => {
+    const asking = encodeMemberMetadata(mine, 1)
+    expect(asking.equals(encodeMemberMetadata(mine, 0))).toBe(false)
+    expect(asking.equals(encodeMemberMetadata(mine, 2))).toBe(false)
+    expect(decodeMemberMetadata(asking)).toMatchObject({ version: 3, ...mine })
+  })
+
   test('is understood from a member of version 1', () => {
     expect(decodeMemberMetadata(memberOfVersion1)).toEqual({
       version: 1,

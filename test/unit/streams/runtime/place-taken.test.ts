@@ -18,7 +18,10 @@ const topology = builder.build()
 const identity = { groupId: 'app', generationId: 3, memberId: 'm', instanceId: 'i' }
 
 /** A thread with one task in a group that, at each join, gives it the same task under the next of `identities`. */
-async function threadThatJoinsAs(identities: readonly GroupIdentity[]): Promise<string[]> {
+async function threadThatJoinsAs(
+  identities: readonly GroupIdentity[],
+  userData: Buffer = Buffer.alloc(0),
+): Promise<string[]> {
   const events: string[] = []
   let joins = 0
   let reason: string | null = 'not joined yet'
@@ -30,7 +33,7 @@ async function threadThatJoinsAs(identities: readonly GroupIdentity[]): Promise<
       joins += 1
       reason = null
       events.push('join')
-      return { partitions: [{ topic: 'input', partition: 0 }], userData: Buffer.alloc(0) }
+      return { partitions: [{ topic: 'input', partition: 0 }], userData }
     },
     identity: () => identities[joins - 1],
     committedOffsets: async (partitions: readonly TopicPartition[]) => {
@@ -42,6 +45,7 @@ async function threadThatJoinsAs(identities: readonly GroupIdentity[]): Promise<
       }, 20)
       return partitions.map((partition) => ({ partition, offset: 5, metadata: '' }))
     },
+    requestRejoin: (why: string) => events.push(`${why}: ${thread.plansAsked}`),
     close: async () => {},
   }
   const inputs = {
@@ -101,4 +105,11 @@ test.each([
   ['a clone was in the place, and the group went on', { ...identity, memberId: 'another', generationId: 4 }],
 ])('all tasks are taken over anew where %s', async (_what, next) => {
   expect(await threadThatJoinsAs([identity, next])).toEqual(['join', 'take over', 'join', 'take over'])
+})
+
+test('a plan that lacks partitions is asked for anew, each time in other words', async () => {
+  const behind = Buffer.from(JSON.stringify({ version: 3, partitions: { input: 0 } }))
+  const events = await threadThatJoinsAs([identity, { ...identity, generationId: 4 }], behind)
+  const asked = events.filter((event) => event.startsWith('the plan'))
+  expect(asked).toEqual(['the plan lacks partitions: 1', 'the plan lacks partitions: 2'])
 })
