@@ -1,6 +1,7 @@
 /**
- * The dead letters against the invalid records of the input: each once, with its bytes unchanged, in the partition of the
- * record. A processor writes them in the order of the input, so they can be merged with it, and none needs to be kept:
+ * The dead letters against the invalid records of the input: each once, with its key, value and headers unchanged, in the partition of the
+ * record. Behind the record's own headers stand six of the processor: why, where the record stood, and its time. Why is not judged again:
+ * that there is a reason must do. A processor writes them in the order of the input, so they can be merged with it, and none needs to be kept:
  *
  *  1. survey: all letters are read once, only to find those that are out of order (a second run, another partition, a
  *     foreign writer); these alone are kept, by the place in the input that they name;
@@ -16,7 +17,9 @@ import type { Place } from './report.ts'
 interface DeadLetter {
   /** The place in the input that it names. */
   readonly source: Place
+  /** Of key and value. */
   readonly digest: string
+  readonly headers: string
   readonly isCut: boolean
   /** The letter's own place. */
   readonly place: Place
@@ -97,9 +100,10 @@ export class DeadLetters {
     if (letter === undefined) return
     if (letter.place.partition !== partition)
       this.#differ('partition', source, [letter], partition, letter.place.partition)
-    const digest = digestOf(record)
-    if (!letter.isCut && letter.digest !== digest)
-      this.#differ('bytes', source, [letter], digest, letter.digest)
+    if (letter.isCut) return
+    const [digest, headers] = [digestOf(record), headersDigest(record.headers, String(record.timestamp))]
+    if (letter.digest !== digest) this.#differ('bytes', source, [letter], digest, letter.digest)
+    if (letter.headers !== headers) this.#differ('headers', source, [letter], headers, letter.headers)
   }
 
   /** 3. To be called when the whole input has been read: no letter may be left over. */
@@ -180,6 +184,7 @@ function letterOf(record: KafkaRecord, partition: number, source: Place): DeadLe
   return {
     source,
     digest: digestOf(record),
+    headers: letterHeaders(record),
     isCut: headerOf(record, 'error.truncated') !== undefined,
     place: { partition, offset: record.offset },
   }
@@ -194,8 +199,36 @@ function nameOf({ partition, offset }: Place): string {
   return `${partition}:${offset}`
 }
 
+/** In the order in which the processor appends them. */
+const addedNames = [
+  'error',
+  'error.message',
+  'source.topic',
+  'source.partition',
+  'source.offset',
+  'source.timestamp',
+]
+
+/** Of the headers that the record had, and the time that the letter gives it. */
+function letterHeaders({ headers }: KafkaRecord): string {
+  const added = headers.slice(-addedNames.length)
+  const isWhole = addedNames.every((name, index) => added[index]?.[0] === name && added[index][1] !== null)
+  if (!isWhole) return `not ${addedNames.join(', ')} at their end`
+  if (added[0]?.[1]?.length === 0) return 'no error code'
+  return headersDigest(headers.slice(0, -addedNames.length), String(added.at(-1)?.[1]))
+}
+
+function headersDigest(headers: KafkaRecord['headers'], timestamp: string): string {
+  return digestOfAll([timestamp, ...headers.flat()])
+}
+
 function digestOf({ key, value }: KafkaRecord): string {
+  return digestOfAll([key, value])
+}
+
+function digestOfAll(parts: readonly (Buffer | string | null)[]): string {
   const hash = createHash('sha256')
-  for (const bytes of [key, value]) hash.update(`${bytes?.length ?? null} `).update(bytes ?? '')
+  for (const part of parts)
+    hash.update(`${part === null ? null : Buffer.byteLength(part)} `).update(part ?? '')
   return hash.digest('base64url').slice(0, 22)
 }

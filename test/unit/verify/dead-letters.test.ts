@@ -12,20 +12,35 @@ interface Letter {
   readonly value: string
   readonly truncated?: boolean
   readonly topic?: string
+  /** What it has instead of what it should have. */
+  readonly change?: Readonly<Record<string, string | null>>
 }
+
+/** Of every invalid record. */
+const ownHeaders: readonly (readonly [string, Buffer | null])[] = [
+  ['source.offset', Buffer.from('forged by the sender')],
+  ['own', null],
+]
 
 function invalid(offset: number, value: string): KafkaRecord {
-  return { offset, timestamp: 0, key: null, value: Buffer.from(value), headers: [] }
+  return { offset, timestamp: 0, key: null, value: Buffer.from(value), headers: ownHeaders }
 }
 
-function letter({ source, value, truncated, topic = 'in' }: Letter, offset: number): KafkaRecord {
-  const headers: [string, Buffer][] = [
-    ['source.offset', Buffer.from('forged by the sender')],
-    ['source.topic', Buffer.from(topic)],
-    ['source.partition', Buffer.from(`${source[0]}`)],
-    ['source.offset', Buffer.from(`${source[1]}`)],
-  ]
-  if (truncated === true) headers.push(['error.truncated', Buffer.from('9')])
+function letter(
+  { source, value, truncated, topic = 'in', change = {} }: Letter,
+  offset: number,
+): KafkaRecord {
+  const added = {
+    ...{ error: 'NOT_JSON', 'error.message': 'no', 'source.topic': topic },
+    ...{ 'source.partition': `${source[0]}`, 'source.offset': `${source[1]}`, 'source.timestamp': '0' },
+    ...(truncated === true ? { 'error.truncated': '9' } : {}),
+  }
+  const headers = [...ownHeaders, ...Object.entries(added)].flatMap(([name, bytes]) => {
+    const value = change[name] === undefined ? bytes : change[name]
+    return value === null && name !== 'own'
+      ? []
+      : [[name, value === null ? null : Buffer.from(value)] as const]
+  })
   return { ...invalid(offset, value), headers }
 }
 
@@ -83,6 +98,17 @@ describe('DeadLetters', () => {
   it('are wrong where the bytes have changed, unless the record says that it was cut', () => {
     expect(judge([one], [[[3, 'xy']]]).differences.first).toMatchObject([{ what: 'bytes' }])
     expect(judge([{ ...one, truncated: true }], [[[3, 'xy']]]).differences.first).toEqual([])
+  })
+
+  it.each([
+    ['own headers', { own: 'x' }],
+    ['time', { 'source.timestamp': '1' }],
+    ['reason', { error: null }],
+    ['reason, but not its header,', { error: '' }],
+  ])('are wrong where the %s of the record changed or went', (_, change) => {
+    expect(judge([{ ...one, change }], [[[3, 'x']]]).differences.first).toMatchObject([
+      { what: 'headers', key: '0:3', expected: expect.any(String), found: expect.any(String) },
+    ])
   })
 
   it('are wrong for a record that is valid, but not for one that is gone', () => {

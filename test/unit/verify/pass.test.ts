@@ -65,7 +65,10 @@ class Small {
   addInvalid(): this {
     const offset = this.logs.in.append([invalid])
     this.committed = this.logs.in.end
-    const headers = { 'source.topic': 'in', 'source.partition': '0', 'source.offset': `${offset}` }
+    const headers = {
+      ...{ error: 'NOT_JSON', 'error.message': '', 'source.topic': 'in' },
+      ...{ 'source.partition': '0', 'source.offset': `${offset}`, 'source.timestamp': `${seconds * 1000}` },
+    }
     const named = Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)] as const)
     this.logs.dlq.append([{ ...invalid, headers: named }])
     return this
