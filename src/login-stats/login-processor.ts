@@ -87,18 +87,21 @@ export class LoginProcessor implements Processor<RecordView> {
       processedTimeMs: now,
       hasEnrichedFields: this.#parser.hasEnrichedFields,
     }
-    const key = record.key()
-    const room = sink.maxRecordBytes - enrichedRoomBytes - (key?.length ?? 0)
+    let key = record.key()
+    const room = sink.maxRecordBytes - enrichedRoomBytes
+    const keySize = key?.length ?? 0
     let value = this.#enricher.enrich(record.bytes, record.valueStart, record.valueEnd, enrichment)
-    if (value.length > room) {
+    if (value.length + keySize > room) {
       const counted = this.#countedFields(record.valueEnd - record.valueStart)
       value = this.#enricher.enrich(counted, 0, counted.length, { ...enrichment, hasEnrichedFields: false })
+      // A part of a key would be the key of something else.
+      if (value.length + keySize > room) key = null
     }
     // Kafka refuses records from the future, which the input topic may have been allowed to hold.
     sink.send(key, value, Math.min(record.timestamp, now))
   }
 
-  /** What is left of a login that is too large for the enriched topic: the counted fields, and its full size in bytes. */
+  /** What is left of a login that, with its key, is too large for the enriched topic: the counted fields, and its full size in bytes. */
   #countedFields(size: number): Buffer {
     const { fields, bytes, starts, ends } = this.#parser
     const entries = fields.map((field, index) => [field, bytes.toString('utf8', starts[index], ends[index])])

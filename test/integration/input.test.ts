@@ -28,27 +28,52 @@ test('new partitions of the input are read from their start, by whichever instan
   for (const instance of instances) expect(await instance.stop()).toBe(0)
 })
 
-test('a login that fits the input and not the enriched topic is counted, and enriched without its other fields', async () => {
-  application = new Application('large', {
-    ENRICHED_TOPIC: uniquePrefix('large-enriched'),
-    COMPRESSION: 'none',
-  })
+/** The enriched logins of the only record of an input, which is counted: keys and values. */
+async function enriched(record: { key: Buffer | null; value: Buffer }) {
   await application.createInput(1)
-  const seconds = Math.floor(systemClock.now() / 1000)
-  const filler = 'x'.repeat(1_048_300)
-  const large = Buffer.from(JSON.stringify({ user_id: 'a', locale: 'RU', timestamp: seconds, filler }))
-  await application.produce([{ value: large, timestamp: systemClock.now() }])
+  await application.produce([{ ...record, timestamp: systemClock.now() }])
   const instance = application.start()
   await expectExact(application, { valid: 1, invalid: 0 })
-  const found: string[] = []
+  const found: { key: Buffer | null; login: unknown }[] = []
   await readCommitted(
     { brokers: application.config.brokers },
     application.config.enrichedTopic ?? '',
     { clock: systemClock },
-    (record) => found.push(String(record.value)),
+    ({ key, value }) => found.push({ key, login: JSON.parse(String(value)) }),
   )
-  expect(found.map((text) => JSON.parse(text))).toEqual([
-    expect.objectContaining({ locale: 'RU', truncated: large.length, latency_ms: expect.any(Number) }),
-  ])
   expect(await instance.stop()).toBe(0)
+  return found
+}
+
+const settingsOfLarge = () => ({ ENRICHED_TOPIC: uniquePrefix('large-enriched'), COMPRESSION: 'none' })
+const smallLogin = { user_id: 'a', locale: 'RU', timestamp: Math.floor(systemClock.now() / 1000) }
+
+test('a login that fits the input and not the enriched topic is counted, and enriched without its other fields', async () => {
+  application = new Application('large', settingsOfLarge())
+  const value = Buffer.from(JSON.stringify({ ...smallLogin, filler: 'x'.repeat(1_048_300) }))
+  expect(await enriched({ key: Buffer.from('k'), value })).toEqual([
+    {
+      key: Buffer.from('k'),
+      login: expect.objectContaining({
+        locale: 'RU',
+        truncated: value.length,
+        latency_ms: expect.any(Number),
+      }),
+    },
+  ])
+})
+
+test('a login whose key leaves no room in the enriched topic is counted, and enriched without the key', async () => {
+  application = new Application('large-key', settingsOfLarge())
+  const value = Buffer.from(JSON.stringify(smallLogin))
+  expect(await enriched({ key: Buffer.alloc(1_048_350, 'k'), value })).toEqual([
+    {
+      key: null,
+      login: expect.objectContaining({
+        locale: 'RU',
+        truncated: value.length,
+        latency_ms: expect.any(Number),
+      }),
+    },
+  ])
 })
