@@ -33,7 +33,7 @@ export async function run(options: ProcessorOptions, stop: StopRequest): Promise
     try {
       log.info({ appId: config.appId, brokers: config.brokers }, 'Starting')
       await service.run()
-      log.info({}, 'Stopped; everything read is committed')
+      log.info({}, 'Stopped')
     } catch (error) {
       // What does not move any more would not close either.
       if (coded(error, 'run').code !== 'STALLED') await closeAfterFailure(service, log)

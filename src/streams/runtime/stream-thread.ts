@@ -97,7 +97,7 @@ export class StreamThread {
     try {
       while (!this.#isStopping) await this.#turn()
       await this.#tasks.commitAll()
-      this.#tasks.throwLastingFailure()
+      this.#tasks.settleLastFailures()
     } catch (error) {
       // Others shall have the tasks at once: this process will not come back by itself.
       await this.#end('dirty', true).catch((second: unknown) =>

@@ -180,11 +180,18 @@ export class TaskManager {
     }
   }
 
-  /** Throws what must not be passed over when the thread ends; passing failures are for the next owner. */
-  throwLastingFailure(): void {
-    for (const { failure } of this.#tasks.values()) {
+  /** When the thread ends: throws what must not be passed over. Where commits have failed since the last good one, it is told. */
+  settleLastFailures(): void {
+    const all = [...this.#tasks.values()]
+    for (const { failure } of all) {
       if (failure?.behaviour === 'stop' || failure?.behaviour === 'skip') throw failure
     }
+    const tasks = all.filter(({ failure, failuresInARow }) => failure !== null || failuresInARow > 0)
+    if (tasks.length === 0) return
+    this.#environment.log.warn(
+      { tasks: tasks.map(({ task }) => task.id) },
+      'Ends without a last commit; the next owner reads again what is not committed',
+    )
   }
 
   /**

@@ -1,0 +1,39 @@
+import { afterEach, expect, test } from 'vitest'
+import { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
+import { Application } from '../support/application.ts'
+import { haveSettled, killAllInstances } from '../support/instance.ts'
+import { countOf, expectExact } from '../support/oracle.ts'
+import { FatePlan } from '../support/tcp-proxy/fate.ts'
+import { KafkaProxy } from '../support/tcp-proxy/kafka-proxy.ts'
+
+let application: Application
+
+afterEach(async () => {
+  await killAllInstances()
+  await application.close()
+})
+
+test('a stop while Kafka is away says that something is not committed, and the next start counts that once', async () => {
+  application = new Application('away')
+  await application.createInput(4)
+  const random = new Xoshiro128(1)
+  const proxy = await KafkaProxy.start(application.config.brokers.join(','), new FatePlan(random), random)
+  const stopped = application.start({ KAFKA_BROKERS: proxy.bootstrapServers })
+  try {
+    await haveSettled([stopped], 8)
+    // Longer than Kafka is there for.
+    const load = application.produceLogins(3000, { batch: 40, pauseMs: 20 })
+    await stopped.line('it commits', ({ msg, records }) => msg === 'Committed' && Number(records) > 0)
+    await proxy.close()
+    stopped.signal('SIGTERM')
+    expect(await stopped.exited, stopped.tail()).toBe(0)
+    const isTold = ({ msg }: { msg: string }) => msg.startsWith('Ends without a last commit')
+    expect(stopped.log.filter(isTold), stopped.tail()).toHaveLength(1)
+    const logins = await load
+    const next = application.start()
+    await expectExact(application, countOf(logins))
+    expect(await next.stop()).toBe(0)
+  } finally {
+    await proxy.close()
+  }
+})
