@@ -1,4 +1,6 @@
+import type { Dimension } from './login.ts'
 import type { Difference, DifferenceRange } from './report.ts'
+import { asShown } from './shown-key.ts'
 
 type Fresh = Omit<Difference, 'records' | 'range'> & Partial<Pick<Difference, 'records' | 'range'>>
 
@@ -35,6 +37,11 @@ export class Differences {
 
   setRanges(rangeOf: (difference: Difference) => DifferenceRange | null): void {
     this.#first = this.#first.map((difference) => ({ ...difference, range: rangeOf(difference) }))
+  }
+
+  /** When nobody looks for their keys any more: as they may be told. */
+  hideForeignKeys(dimensions: readonly Dimension[]): void {
+    this.#first = this.#first.map((difference) => asShown(difference, dimensions))
   }
 
   addAll(other: Differences): void {

@@ -110,6 +110,7 @@ class Pass {
     })
     if (pass === 0) this.#compareOffsets(input)
     await this.#trace(input)
+    this.#differences.hideForeignKeys(rules.dimensions)
     return {
       ...compared,
       differences: this.#differences,

@@ -43,7 +43,7 @@ export interface Difference {
   readonly where: 'changelog' | 'table' | 'dead letters' | 'offsets' | 'topics'
   /** `count`, `first_seen`, `last_seen`, `rolling.<window>`, `partition`, ... */
   readonly what: string
-  /** The key of the table; of a dead letter, its place in the input, `<partition>:<offset>`; the name of a topic. */
+  /** The key of the table, or a hash of one that no login has, as it may be personal; of a dead letter, its place in the input, `<partition>:<offset>`; the name of a topic. */
   readonly key: string
   /** Where the key belongs; -1 for a whole topic. */
   readonly partition: number

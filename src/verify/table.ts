@@ -24,7 +24,7 @@ export interface Oddity {
   readonly found: number | string | null
 }
 
-const longestShown = 80
+const windowName = /^\d{1,9}[a-z]{1,2}$/
 
 export class Table {
   readonly misplaced = new Misplaced('table')
@@ -115,10 +115,14 @@ export class Table {
     if (named !== null)
       for (const what of ['dimension', 'value'] as const)
         if (row[what] !== named[what])
-          oddities.push({ what, expected: named[what], found: String(row[what]).slice(0, longestShown) })
+          oddities.push({ what, expected: named[what], found: hidden(row[what]) })
     for (const [name, found] of Object.entries(row.rolling ?? {}))
       if (!windows.some((window) => window.name === name))
-        oddities.push({ what: `rolling.${name}`, expected: null, found })
+        oddities.push({
+          what: windowName.test(name) ? `rolling.${name}` : 'rolling',
+          expected: null,
+          found: typeof found === 'number' ? found : hidden(found),
+        })
     return oddities
   }
 }
@@ -135,6 +139,11 @@ function readRow(value: Buffer): Partial<TableRow> | null {
 }
 
 /** What it says instead is not told: it may be personal. */
+function hidden(found: unknown): string {
+  return typeof found === 'string' ? `another text (length ${found.length})` : 'no text'
+}
+
+/** Nor is this. */
 function unreadable({ length }: Buffer): Oddity {
   return { what: 'row', expected: 'a row', found: `none in ${length} ${length === 1 ? 'byte' : 'bytes'}` }
 }

@@ -97,10 +97,10 @@ describe('compare', () => {
     ['a row that is missing', { rows: [] }, ['table count: 3 0']],
     ['a row that was deleted', { rows: [goodRow, null] }, ['table count: 3 0']],
     ['an older row', { rows: [{ ...goodRow, count: 2 }] }, ['table count: 3 2']],
-    ['a wrong value', { rows: [{ ...goodRow, value: 'R' }] }, ['table value: RU R']],
+    ['a wrong value', { rows: [{ ...goodRow, value: 'R' }] }, ['table value: RU another text (length 1)']],
     ['a wrong rolling count', { rows: [{ ...goodRow, rolling: { w: 1 } }] }, ['table rolling.w: 2 1']],
     ['a missing window', { rows: [{ ...goodRow, rolling: {} }] }, ['table rolling.w: 2 null']],
-    ['a window too many', { rows: [{ ...goodRow, rolling: { w: 2, x: 0 } }] }, ['table rolling.x: null 0']],
+    ['a window too many', { rows: [{ ...goodRow, rolling: { w: 2, x: 0 } }] }, ['table rolling: null 0']],
     [
       'a wrong time',
       { rows: [{ ...goodRow, first_seen: '1970-01-01T00:00:49.000Z' }] },

@@ -196,6 +196,19 @@ describe('a pass', () => {
     ])
   })
 
+  it('does not tell the key of a foreign record, nor what is in it', async () => {
+    const small = new Small().addLogin()
+    const value = JSON.stringify({
+      dimension: 'user-17',
+      value: 'user-17',
+      rolling: { 'user-17': 'user-17' },
+    })
+    for (const key of ['user-17', 'total']) small.logs.out.append([recordOf({ offset: 0, key, value })])
+    const { differences } = await small.verify()
+    expect(differences.count).toBeGreaterThan(3)
+    expect(JSON.stringify([differences.first, differences.byKind])).not.toContain('user-17')
+  })
+
   it('names a changelog that has lost what the group has committed', async () => {
     const small = new Small().addLogin()
     const committed = { 'app-counts-repartition': 7, in: small.committed } as Record<string, number>
