@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { type Instance, killAllInstances } from '../support/instance.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
@@ -22,6 +23,13 @@ function startClone(settings: Readonly<Record<string, string>>): Instance {
   copyDir = mkdtempSync(join(tmpdir(), 'cloned-state-'))
   cpSync(application.stateDir, copyDir, { recursive: true })
   return application.start({ ...settings, STATE_DIR: copyDir })
+}
+
+async function firstToEnd(instances: readonly Instance[], timeoutMs = 60_000): Promise<Instance> {
+  const tooLate = systemClock.sleep(timeoutMs).then(() => {
+    throw new Error(`None has ended:\n${instances.map((instance) => instance.tail()).join('\n\n')}`)
+  })
+  return await Promise.race([tooLate, ...instances.map((one) => one.exited.then(() => one))])
 }
 
 async function codeOf(instance: Instance): Promise<unknown> {
@@ -49,7 +57,7 @@ test.each(['thread', 'task'])(
     // Both want the place, until one of them has lost it too often.
     original.signal('SIGCONT')
     const producing = application.produceLogins(6000, { seed: 3, batch: 200, pauseMs: 50 })
-    const loser = await Promise.race([original, clone].map((one) => one.exited.then(() => one)))
+    const loser = await firstToEnd([original, clone])
     logins.push(...(await producing))
     expect(await codeOf(loser), loser.tail()).toBe('MEMBER_FENCED')
     expect(original.lines('another join has taken the place of this member: it is taken back')).not.toEqual(

@@ -79,6 +79,17 @@ test('offsets that the group has lost stop the start', async () => {
   expect(await refusal()).toContain('OFFSET_LOST')
 })
 
+test('offsets that the group has lost stop the start where no login was ever valid: dead letters would stand twice', async () => {
+  application = new Application('offset-lost-letters')
+  await application.createInput(2)
+  const logins = await application.produceLogins(100, { invalidShare: 1 })
+  const instance = application.start()
+  await expectExact(application, countOf(logins))
+  expect(await instance.stop()).toBe(0)
+  await application.kafka.admin.deleteGroup(application.config.appId)
+  expect(await refusal()).toContain('OFFSET_LOST')
+})
+
 test('an offset that something else has moved back stops the start, with the offset to put back', async () => {
   await countedApplication('offset-moved')
   const { appId, inputTopic, brokers } = application.config

@@ -24,7 +24,8 @@ interface Partial {
  * logins become a few hundred records before they cross the network.
  *
  * Stream time goes along with each partial, and alone to all partitions at most once a second, so that keys without new
- * records learn how late it is.
+ * records learn how late it is. Before there is a stream time, how far the sources were read is told once, to one partition: without that,
+ * nobody would know that a group had offsets there, should it lose them.
  */
 export class Combiner<Delta, State> {
   readonly #context: ProcessorContext
@@ -33,6 +34,7 @@ export class Combiner<Delta, State> {
   readonly #sink: SinkHandle
   readonly #sourceTopics: readonly string[]
   #toldStreamTime: number | null = null
+  #hasToldOffsets = false
   #toldAt = Number.NEGATIVE_INFINITY
 
   /** `sourceTopics`: the source topics of the subtopology, in its order. */
@@ -83,6 +85,13 @@ export class Combiner<Delta, State> {
       }
       this.#toldStreamTime = header.streamTime
       this.#toldAt = now
+    }
+    if (header.streamTime === null && !this.#hasToldOffsets) {
+      send(header.sourcePartition % this.#sink.partitionCount, {
+        key: null,
+        value: encodePartial(header, null),
+      })
+      this.#hasToldOffsets = true
     }
     const origin = reason.oldestRecordAt === null ? [] : [originHeader(reason.oldestRecordAt)]
     for (const [partition, { key, value }] of heldBack) {

@@ -5,7 +5,7 @@ import type { PartialHeader } from '../aggregate/partial.ts'
 import { SourceTransactions } from '../aggregate/source-transactions.ts'
 import type { StateStore } from '../store/types.ts'
 import type { FlushReason, Processor, ProcessorContext, SourcePosition } from '../topology/processor.ts'
-import type { ProcessorNode, Subtopology, Topology } from '../topology/topology.ts'
+import { type ProcessorNode, type Subtopology, upstreamSources } from '../topology/topology.ts'
 import { type RecordCollector, sinkHandle } from './record-collector.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 
@@ -208,15 +208,4 @@ export class ProcessorGraph {
       detail,
     })
   }
-}
-
-/** Source topics of the subtopology that writes the repartition topic which this one reads; none if it reads no such topic. */
-function upstreamSources(topology: Topology, subtopology: Subtopology): string[] {
-  const repartition = subtopology.sources
-    .filter(({ role }) => role === 'repartition')
-    .map(({ topic }) => topic)
-  const upstream = topology.subtopologies.filter(({ sinks }) =>
-    sinks.some(({ topic }) => repartition.includes(topic)),
-  )
-  return upstream.flatMap(({ sources }) => sources.map(({ topic }) => topic))
 }

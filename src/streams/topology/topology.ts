@@ -166,3 +166,14 @@ export function describe(topology: Topology): string {
   }
   return lines.join('\n')
 }
+
+/** Source topics of the subtopology that writes the repartition topic which this one reads; none if it reads no such topic. */
+export function upstreamSources(topology: Topology, subtopology: Subtopology): string[] {
+  const repartition = subtopology.sources
+    .filter(({ role }) => role === 'repartition')
+    .map(({ topic }) => topic)
+  const upstream = topology.subtopologies.filter(({ sinks }) =>
+    sinks.some(({ topic }) => repartition.includes(topic)),
+  )
+  return upstream.flatMap(({ sources }) => sources.map(({ topic }) => topic))
+}
