@@ -37,10 +37,9 @@ export class ChangelogSurvey {
       metas.push(...found.values())
       const upstream = upstreamSources(this.#topology, subtopology)
       for (const source of sources.filter(({ role }) => role === 'repartition')) {
-        for (const partition of partitionsOf(source.topic, catalog.partitionCount(source.topic))) {
-          if (found.has(partition.partition)) continue
-          unread.push(await unreadPartials(this.#kafka, this.#clock, partition, upstream))
-        }
+        const partitions = partitionsOf(source.topic, catalog.partitionCount(source.topic))
+        const uncounted = partitions.filter(({ partition }) => !found.has(partition))
+        unread.push(...(await unreadPartials(this.#kafka, this.#clock, uncounted, upstream)))
       }
     }
     this.#metas = metas
