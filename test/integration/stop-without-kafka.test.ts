@@ -17,19 +17,20 @@ test('a stop while Kafka is away says that something is not committed, and the n
   application = new Application('away')
   await application.createInput(4)
   const random = new Xoshiro128(1)
-  const proxy = await KafkaProxy.start(application.config.brokers.join(','), new FatePlan(random), random)
+  const plan = new FatePlan(random)
+  const proxy = await KafkaProxy.start(application.config.brokers.join(','), plan, random)
   const stopped = application.start({ KAFKA_BROKERS: proxy.bootstrapServers })
   try {
     await haveSettled([stopped], 8)
-    // Longer than Kafka is there for.
-    const load = application.produceLogins(3000, { batch: 40, pauseMs: 20 })
-    await stopped.line('it commits', ({ msg, records }) => msg === 'Committed' && Number(records) > 0)
+    for (let count = 0; count < 10; count++) plan.strike('EndTxn', 'request', { kind: 'lose' })
+    const logins = await application.produceLogins(3000)
+    await expect.poll(() => plan.struckCount).toBeGreaterThan(0)
+    // Nothing that is committed now has been heard of.
     await proxy.close()
     stopped.signal('SIGTERM')
     expect(await stopped.exited, stopped.tail()).toBe(0)
     const isTold = ({ msg }: { msg: string }) => msg.startsWith('Ends without a last commit')
     expect(stopped.log.filter(isTold), stopped.tail()).toHaveLength(1)
-    const logins = await load
     const next = application.start()
     await expectExact(application, countOf(logins))
     expect(await next.stop()).toBe(0)

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/system/clock.ts'
 import { Application } from '../support/application.ts'
 import { cleanUpAll, cleanUpLater } from '../support/clean-ups.ts'
-import { haveTasks, type Instance, wipes } from '../support/instance.ts'
+import { haveSettled, type Instance, wipes } from '../support/instance.ts'
 import { Load } from '../support/load.ts'
 import { countOf, expectExact } from '../support/oracle.ts'
 import { expectStoresAgree } from '../support/store-check.ts'
@@ -17,7 +17,7 @@ afterEach(cleanUpAll)
 
 async function start(settings: Record<string, string> = {}): Promise<Instance> {
   const instance = application.start({ STREAM_THREADS: '2', ...settings })
-  await haveTasks([instance], taskIds.length)
+  await haveSettled([instance], taskIds.length)
   return instance
 }
 
@@ -47,8 +47,6 @@ test('a thread that crashes is reported and takes its tasks back; the other one 
   application = new Application('threads-crash')
   cleanUpLater(() => application.close())
   await application.createInput(4)
-  const load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
-  cleanUpLater(async () => void (await load.end()))
   const instance = await start({
     CRASH_AT_STEP: 'commit:3',
     CRASH_TASK: '1_',
@@ -56,6 +54,8 @@ test('a thread that crashes is reported and takes its tasks back; the other one 
     CRASH_SIGNAL: 'THROW',
     CRASH_MARK: join(application.stateDir, 'crashed'),
   })
+  const load = new Load(application, { seed: 1, batch: 200, pauseMs: 20 })
+  cleanUpLater(async () => void (await load.end()))
   const crash = await instance.line('the crash', ({ msg }) => msg === 'A stream thread has crashed')
   const lost = tasksByThread(instance).get(crash.thread) ?? []
   const going = await Promise.all(
