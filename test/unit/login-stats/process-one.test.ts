@@ -48,7 +48,7 @@ async function signalled(child: ChildProcess, signal: NodeJS.Signals): Promise<n
   const ended = once(child, 'close').then(([code]) => code as number | null)
   const [first = 0] = below(child.pid)
   process.kill(first, signal)
-  return await Promise.race([ended, systemClock.sleep(5000).then(() => null)])
+  return await Promise.race([ended, systemClock.sleep(20_000).then(() => null)])
 }
 
 describe.skipIf(!canBe)('as process 1', () => {
@@ -59,10 +59,10 @@ describe.skipIf(!canBe)('as process 1', () => {
     '%s is ended by %s',
     async (command, signal, code) => {
       const child = start([launcher, command])
-      await expect.poll(heard(child), { timeout: 20_000 }).toMatch(/waiting/i)
+      await expect.poll(heard(child)).toMatch(/waiting/i)
       expect(await signalled(child, signal)).toBe(code)
     },
-    30_000,
+    60_000,
   )
 
   test('the launcher has no child, and is ended by a signal before it has become Node', async () => {
@@ -73,15 +73,15 @@ describe.skipIf(!canBe)('as process 1', () => {
       mkdirSync(join(directory, folder), { recursive: true })
     cpSync(launcher, join(directory, 'bin/login-stats'))
     writeFileSync(join(directory, 'src/login-stats/main.ts'), '')
-    const slow = `#!/bin/sh\ncase $1 in --version) echo asked >"$0.asked"; sleep 1; echo v24.0.0;; *) echo "$$" >&2; sleep 9;; esac\n`
+    const slow = `#!/bin/sh\ncase $1 in --version) echo asked >"$0.asked"; sleep 3; echo v24.0.0;; *) echo "$$" >&2; sleep 9;; esac\n`
     writeFileSync(node, slow, { mode: 0o755 })
     const copy = join(directory, 'bin/login-stats')
     const early = start([copy, 'run'])
-    await expect.poll(() => existsSync(`${node}.asked`), { timeout: 5000 }).toBe(true)
+    await expect.poll(() => existsSync(`${node}.asked`)).toBe(true)
     expect(await signalled(early, 'SIGTERM')).toBe(143)
     // What the launcher becomes is the same process.
-    await expect.poll(heard(start([copy, 'run'])), { timeout: 5000 }).toBe('1\n')
-  }, 30_000)
+    await expect.poll(heard(start([copy, 'run']))).toBe('1\n')
+  }, 60_000)
 })
 
 test('nothing is loaded before signals are heard but what hears them', () => {

@@ -43,7 +43,7 @@ async function started(warnings: string[] = []): Promise<{ service: Service; end
   cleanUpLater(() => service.stop())
   const ended = service.run()
   const url = `http://127.0.0.1:${service.httpPort}/readyz`
-  await expect.poll(async () => (await fetch(url)).status, { timeout: 10_000 }).toBe(200)
+  await expect.poll(async () => (await fetch(url)).status).toBe(200)
   return { service, ended }
 }
 
@@ -58,11 +58,11 @@ test('a table that does not close is left alone; the HTTP server and the process
   await ended
   const startedAt = systemClock.monotonic()
   await service.close()
-  expect(systemClock.monotonic() - startedAt).toBeLessThan(2 * closeWithinMs)
+  expect(systemClock.monotonic() - startedAt).toBeLessThan(5 * closeWithinMs)
   expect(close).toHaveBeenCalledOnce()
   expect(warnings).toEqual([expect.stringContaining('the table')])
   await expect(fetch(url)).rejects.toThrow()
-}, 20_000)
+})
 
 test('a processor that does not close is a failure, which is told by who ran it', async () => {
   processor.close = never
@@ -70,7 +70,7 @@ test('a processor that does not close is a failure, which is told by who ran it'
   service.stop()
   await ended
   await expect(service.close()).rejects.toMatchObject({ code: 'STALLED' })
-}, 20_000)
+})
 
 test('what has ended the processor is told, and not that it could not be closed after that', async () => {
   processor.end = Promise.withResolvers()
@@ -78,4 +78,4 @@ test('what has ended the processor is told, and not that it could not be closed 
   const running = run({ config, logTo }, new StopRequest())
   processor.end.reject(new Error('what happened first'))
   await expect(running).rejects.toThrow('what happened first')
-}, 20_000)
+})
