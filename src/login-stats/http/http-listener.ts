@@ -16,12 +16,15 @@ export interface HttpListenerOptions {
   /** A port that is taken is a failure; else a free one is taken instead. */
   readonly mustHavePort: boolean
   readonly log: Log
+  /** For the whole request to arrive, and its head. Default: 10 s. */
+  readonly requestTimeoutMs?: number
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
-/** For the whole request to arrive, and its head. */
-const requestTimeoutMs = 10_000
+const usualRequestTimeoutMs = 10_000
+/** Node looks for requests that take too long only so often, each thirty seconds if it is not told. */
+const lookForLateMs = 1000
 const keepAliveMs = 30_000
 const mostConnections = 500
 const idleSocketMs = 60_000
@@ -33,8 +36,9 @@ export class HttpListener {
   #handler: Handler = answerWhileStarting
 
   /** Throws HTTP_PORT_IN_USE, and CONFIG_INVALID for a host that is not of this machine. */
-  static async open({ host, port, mustHavePort, log }: HttpListenerOptions): Promise<HttpListener> {
-    const listener = new HttpListener(host)
+  static async open(options: HttpListenerOptions): Promise<HttpListener> {
+    const { host, port, mustHavePort, log } = options
+    const listener = new HttpListener(host, options.requestTimeoutMs ?? usualRequestTimeoutMs)
     try {
       await listener.#listen(host, port)
     } catch (error) {
@@ -49,10 +53,11 @@ export class HttpListener {
     return listener
   }
 
-  private constructor(host: string) {
+  private constructor(host: string, requestTimeoutMs: number) {
     const limits = {
       requestTimeout: requestTimeoutMs,
       headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: lookForLateMs,
       keepAliveTimeout: keepAliveMs,
     }
     const isLoopback = loopbackHosts.has(urlHost(host))
