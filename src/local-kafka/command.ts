@@ -13,11 +13,16 @@ export interface CommandResult {
 export async function runCommand(
   command: string,
   args: readonly string[],
-  options: { readonly stdin?: string | Buffer; readonly timeoutMs?: number } = {},
+  options: {
+    readonly stdin?: string | Buffer
+    readonly timeoutMs?: number
+    /** Ends it. */
+    readonly signal?: AbortSignal | undefined
+  } = {},
 ): Promise<CommandResult> {
   const timeout =
     options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs, killSignal: 'SIGKILL' as const }
-  const child = spawn(command, args, timeout)
+  const child = spawn(command, args, { ...timeout, signal: options.signal })
   let failure = ''
   const ended = new Promise<number | null>((resolve) => {
     child.once('error', (error) => {

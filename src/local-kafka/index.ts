@@ -28,6 +28,7 @@ export async function startLocalKafka(options: LocalKafkaOptions = {}): Promise<
     ['maven', startJvmCluster],
   ] as const) {
     if (!sources.includes(source)) continue
+    options.signal?.throwIfAborted()
     try {
       const kafka = await start(options)
       options.onProgress?.(`Kafka is up at ${kafka.bootstrapServers}`)

@@ -45,15 +45,17 @@ export class JvmBroker implements LocalBroker {
     return this.startAmong([this.id])
   }
 
-  /** Starts it; resolves when it serves and knows all these brokers to do so too. */
-  async startAmong(ids: readonly number[]): Promise<void> {
+  /** Starts it; resolves when it serves and knows all these brokers to do so too. Where `signal` aborts first it is killed. */
+  async startAmong(ids: readonly number[], signal?: AbortSignal): Promise<void> {
     if (this.#process?.running) return
     const started = await this.#spawn()
     this.#process = started
     const { internalHost, internalPort } = this.#settings.address
     const deadline = systemClock.monotonic() + startTimeoutMs
-    const goOn = () => started.running && systemClock.monotonic() < deadline
+    const goOn = () => started.running && !signal?.aborted && systemClock.monotonic() < deadline
     if (await waitUntilServing(internalHost, internalPort, ids, goOn)) return
+    if (signal?.aborted) await this.kill()
+    signal?.throwIfAborted()
     const what = started.running
       ? `did not serve within ${startTimeoutMs / 1000} s`
       : `ended with exit code ${await started.ended}`

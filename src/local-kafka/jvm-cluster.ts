@@ -33,7 +33,7 @@ export async function startJvmCluster(options: LocalKafkaOptions): Promise<Local
   const java = await findJava()
   if ('missing' in java) throw unavailable(operation, `${java.missing}.`)
   const version = options.version ?? defaultKafkaVersion
-  const jars = await kafkaJars(version, options.onProgress)
+  const jars = await kafkaJars(version, options)
   options.onProgress?.(`Starting Apache Kafka ${version}`)
   const addresses = await brokerAddresses(options.brokers ?? 1)
   const directory = await mkdtemp(join(tmpdir(), 'login-stats-kafka-'))
@@ -47,7 +47,7 @@ export async function startJvmCluster(options: LocalKafkaOptions): Promise<Local
       options.security === 'sasl_ssl' ? await makeCredentials(keytoolOf(java.command), directory, host) : null
     brokers = await prepareBrokers(java.command, jars, directory, addresses, credentials, options)
     const ids = brokers.map(({ id }) => id)
-    await Promise.all(brokers.map((broker) => broker.startAmong(ids)))
+    await Promise.all(brokers.map((broker) => broker.startAmong(ids, options.signal)))
     return ownKafka({ source: 'maven', addresses, brokers, saslSsl: credentials?.access ?? null, close })
   } catch (error) {
     await close()
@@ -96,23 +96,15 @@ async function prepareBrokers(
       }
       await writeFile(propertiesPath, serverProperties(address, addresses, settings))
       const scram = credentials === null ? [] : scramArguments(credentials.settings)
-      await format(java, [
-        ...javaArguments,
-        'kafka.tools.StorageTool',
-        'format',
-        '-t',
-        clusterId,
-        '-c',
-        propertiesPath,
-        ...scram,
-      ])
+      const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', propertiesPath, ...scram]
+      await format(java, [...javaArguments, ...tool], options.signal)
       return new JvmBroker({ address, java, javaArguments, propertiesPath, directory, clusterDirectory })
     }),
   )
 }
 
-async function format(java: string, args: readonly string[]): Promise<void> {
-  const { exitCode, stdout, stderr } = await runCommand(java, args)
+async function format(java: string, args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+  const { exitCode, stdout, stderr } = await runCommand(java, args, { signal })
   if (exitCode !== 0)
     throw unavailable('Formatting the data directory of Kafka', `${stdout}${stderr}`.trim().slice(-3000))
 }

@@ -12,6 +12,7 @@ import { type Environment, environment } from '../system/environment.ts'
 import { systemRandom } from '../system/random.ts'
 import { runCommand } from './command.ts'
 import { findMaven } from './java.ts'
+import type { LocalKafkaOptions } from './types.ts'
 import { unavailable } from './unavailable.ts'
 
 /** Goes up when the list of artifacts changes, so that an old cache is not taken for the new one. */
@@ -24,7 +25,10 @@ export function cacheDirectory(variables: Environment = environment()): string {
 }
 
 /** The directory with the jars of this version; fetches them if they are not there. */
-export async function kafkaJars(version: string, onProgress?: (text: string) => void): Promise<string> {
+export async function kafkaJars(
+  version: string,
+  { onProgress, signal }: Pick<LocalKafkaOptions, 'onProgress' | 'signal'> = {},
+): Promise<string> {
   if (!/^\d+\.\d+\.\d+$/.test(version))
     throw unavailable(operation, `"${version}" is no version of Apache Kafka.`)
   const directory = join(cacheDirectory(), `kafka-${version}-${revision}`)
@@ -32,11 +36,16 @@ export async function kafkaJars(version: string, onProgress?: (text: string) => 
   const maven = await findMaven()
   if ('missing' in maven) throw unavailable(operation, `${maven.missing}.`)
   onProgress?.(`Fetching Apache Kafka ${version} from Maven Central (once; up to 130 MB)`)
-  await fetchJars(maven.command, version, directory)
+  await fetchJars(maven.command, version, directory, signal)
   return directory
 }
 
-async function fetchJars(maven: string, version: string, directory: string): Promise<void> {
+async function fetchJars(
+  maven: string,
+  version: string,
+  directory: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const fetching = `${directory}.fetching-${process.pid}-${systemRandom.id()}`
   await mkdir(fetching, { recursive: true })
   try {
@@ -47,7 +56,7 @@ async function fetchJars(maven: string, version: string, directory: string): Pro
       '-DincludeScope=runtime',
       `-DoutputDirectory=${fetching}`,
     ]
-    const { exitCode, stdout, stderr } = await runCommand(maven, ['-B', '-q', '-f', pom, ...goal])
+    const { exitCode, stdout, stderr } = await runCommand(maven, ['-B', '-q', '-f', pom, ...goal], { signal })
     if (exitCode !== 0) {
       throw unavailable(
         operation,

@@ -16,6 +16,8 @@ export interface LocalKafkaOptions {
   readonly sources?: readonly LocalKafkaSource[]
   /** Told in sentences what is being done; a first start may take a minute. */
   readonly onProgress?: (text: string) => void
+  /** Where it aborts before Kafka serves, child processes are ended and the call rejects; what Docker does goes on to its end. */
+  readonly signal?: AbortSignal
 }
 
 /** One broker of ours. The calls resolve when their effect is there. */

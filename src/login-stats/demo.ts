@@ -49,14 +49,25 @@ export async function demo(context: CommandContext, options: DemoOptions): Promi
   }
 }
 
-/** Null where it was interrupted: Ctrl-C reaches what starts Kafka too. */
+/** Null where it was interrupted. What Docker still fetches or starts then is not waited for, and ends with this process. */
 async function startKafka(context: CommandContext, stop: StopRequest): Promise<LocalKafka | null> {
-  try {
-    return await startLocalKafka({ onProgress: (text) => context.err.write(`${text}\n`) })
-  } catch (error) {
+  const giveUp = new AbortController()
+  const onProgress = (text: string): void => {
+    if (!stop.isRequested) context.err.write(`${text}\n`)
+  }
+  const starting = startLocalKafka({ onProgress, signal: giveUp.signal })
+  const interrupted = stop.requested.then(() => null)
+  const kafka = await Promise.race([starting, interrupted]).catch((error: unknown) => {
+    // Ctrl-C reaches what starts Kafka too.
     if (stop.isRequested) return null
     throw error
-  }
+  })
+  if (kafka !== null) return kafka
+  context.err.write('Stopping ...\n')
+  giveUp.abort()
+  // That it did not start is what was asked for.
+  starting.then((late) => late.close()).catch(() => {})
+  return null
 }
 
 async function showDemo(

@@ -39,8 +39,8 @@ const fetches = () => readFileSync(join(directory, 'fetches'), 'utf8').trim().sp
 test('the jars are fetched once', async () => {
   installMaven()
   const told: string[] = []
-  const first = await kafkaJars('4.3.0', (text) => told.push(text))
-  const second = await kafkaJars('4.3.0', (text) => told.push(text))
+  const first = await kafkaJars('4.3.0', { onProgress: (text) => told.push(text) })
+  const second = await kafkaJars('4.3.0', { onProgress: (text) => told.push(text) })
   expect(second).toBe(first)
   expect(readdirSync(first)).toContain('kafka.jar')
   expect(fetches()).toBe(1)
