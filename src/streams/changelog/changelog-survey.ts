@@ -7,9 +7,10 @@ import { type Topology, upstreamSources } from '../topology/topology.ts'
 import { lastMetas } from './changelog-tail.ts'
 import { unreadPartials } from './unread-partials.ts'
 
+type Counted = CommitMeta['counted']
+
 /**
- * What the changelogs of an application say has been counted, read from their ends; where one says nothing yet, also what the partials
- * say that wait to be counted. A start looks here before it joins the
+ * What the changelogs of an application say has been counted, read from their ends. A start looks here before it joins the
  * group: an instance with other settings, or with a recreated input, must not disturb those that run.
  */
 export class ChangelogSurvey {
@@ -17,8 +18,8 @@ export class ChangelogSurvey {
   readonly #clock: Clock
   readonly #topology: Topology
   #metas: readonly CommitMeta[] = []
-  /** By topic and partition, as in a meta record. */
-  #unread: readonly CommitMeta['counted'][] = []
+  /** Partitions of repartition topics that no store has counted from, with the sources of what stands there. */
+  #uncounted: readonly { partitions: readonly TopicPartition[]; sourceTopics: readonly string[] }[] = []
 
   constructor(kafka: KafkaClient, clock: Clock, topology: Topology) {
     this.#kafka = kafka
@@ -28,22 +29,21 @@ export class ChangelogSurvey {
 
   async refresh(catalog: TopicCatalog): Promise<void> {
     const metas: CommitMeta[] = []
-    const unread: CommitMeta['counted'][] = []
+    const uncounted: { partitions: readonly TopicPartition[]; sourceTopics: readonly string[] }[] = []
     for (const subtopology of this.#topology.subtopologies) {
       const { sources, store } = subtopology
       if (store === null) continue
       const topic = store.changelogTopic
       const found = await lastMetas(this.#kafka, this.#clock, topic, catalog.partitionCount(topic))
       metas.push(...found.values())
-      const upstream = upstreamSources(this.#topology, subtopology)
-      for (const source of sources.filter(({ role }) => role === 'repartition')) {
-        const partitions = partitionsOf(source.topic, catalog.partitionCount(source.topic))
-        const uncounted = partitions.filter(({ partition }) => !found.has(partition))
-        unread.push(...(await unreadPartials(this.#kafka, this.#clock, uncounted, upstream)))
-      }
+      const partitions = sources
+        .filter(({ role }) => role === 'repartition')
+        .flatMap((source) => partitionsOf(source.topic, catalog.partitionCount(source.topic)))
+        .filter(({ partition }) => !found.has(partition))
+      uncounted.push({ partitions, sourceTopics: upstreamSources(this.#topology, subtopology) })
     }
     this.#metas = metas
-    this.#unread = unread
+    this.#uncounted = uncounted
   }
 
   /** Throws FINGERPRINT_MISMATCH, TOPIC_RECREATED. */
@@ -55,13 +55,29 @@ export class ChangelogSurvey {
     }
   }
 
-  /** Up to which offset (exclusive) some store has counted an input partition at the last refresh, or will count it; null if never. */
-  counted({ topic, partition }: TopicPartition): number | null {
-    let counted: number | null = null
-    for (const known of [...this.#metas.map((meta) => meta.counted), ...this.#unread]) {
-      const offset = known[topic]?.[partition]
-      if (offset !== undefined && (counted === null || offset > counted)) counted = offset
-    }
-    return counted
+  /** Up to which offset (exclusive) some store has counted an input partition at the last refresh; null if never. */
+  counted(input: TopicPartition): number | null {
+    return highest(
+      this.#metas.map(({ counted }) => counted),
+      input,
+    )
   }
+
+  /** The same of the partials that wait where no store had counted yet. Throws KAFKA_RETRIABLE where somebody begins to count meanwhile. */
+  async waiting(input: TopicPartition): Promise<number | null> {
+    const unread: Counted[] = []
+    for (const { partitions, sourceTopics } of this.#uncounted) {
+      unread.push(...(await unreadPartials(this.#kafka, this.#clock, partitions, sourceTopics)))
+    }
+    return highest(unread, input)
+  }
+}
+
+function highest(known: readonly Counted[], { topic, partition }: TopicPartition): number | null {
+  let highest: number | null = null
+  for (const counted of known) {
+    const offset = counted[topic]?.[partition]
+    if (offset !== undefined && (highest === null || offset > highest)) highest = offset
+  }
+  return highest
 }

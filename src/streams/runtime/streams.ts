@@ -251,7 +251,7 @@ export class Streams {
         if (!isSure) return survey.counted(input)
         await survey.refresh(catalog)
         survey.assertFits(fingerprint, catalog)
-        return survey.counted(input)
+        return survey.counted(input) ?? (await survey.waiting(input))
       },
     }
   }

@@ -49,7 +49,7 @@ export interface TaskEnvironment {
   refreshTopics(): Promise<boolean>
   /**
    * Up to which offset (exclusive) any store has counted an input partition, by the changelogs' meta records; null if never. A
-   * lower bound as of the start, unless it must be sure.
+   * lower bound as of the start, unless it must be sure: then also what waits to be counted.
    */
   countedBefore(input: TopicPartition, options: { isSure: boolean }): Promise<number | null>
   readonly fingerprint: Readonly<Record<string, string>>

@@ -61,11 +61,14 @@ function survey(poll: () => FetchedRecords | null, failure: CodedError | null = 
 test('what waits in a partition that nobody has counted from tells how far the input was read', async () => {
   const found = survey(partials)
   await found.refresh(catalog)
-  expect(found.counted({ topic: 'input', partition: 2 })).toBe(7)
-  expect(found.counted({ topic: 'input', partition: 1 })).toBeNull()
+  expect(found.counted({ topic: 'input', partition: 2 })).toBeNull()
+  expect(await found.waiting({ topic: 'input', partition: 2 })).toBe(7)
+  expect(await found.waiting({ topic: 'input', partition: 1 })).toBeNull()
 })
 
 test('where somebody counts it and has it purged meanwhile, it is to be looked at again', async () => {
   const failure = new CodedError('OFFSET_OUT_OF_RANGE', { operation: 'Fetch' })
-  await expect(survey(() => null, failure).refresh(catalog)).rejects.toMatchObject({ behaviour: 'retry' })
+  const found = survey(() => null, failure)
+  await found.refresh(catalog)
+  await expect(found.waiting({ topic: 'input', partition: 2 })).rejects.toMatchObject({ behaviour: 'retry' })
 })
