@@ -101,7 +101,7 @@ export class DeadLetters {
     if (letter.place.partition !== partition)
       this.#differ('partition', source, [letter], partition, letter.place.partition)
     if (letter.isCut) return
-    const [digest, headers] = [digestOf(record), headersDigest(record.headers, String(record.timestamp))]
+    const [digest, headers] = [digestOf(record), headersDigest(record.headers, String(heldTime(record)))]
     if (letter.digest !== digest) this.#differ('bytes', source, [letter], digest, letter.digest)
     if (letter.headers !== headers) this.#differ('headers', source, [letter], headers, letter.headers)
   }
@@ -216,6 +216,11 @@ function letterHeaders({ headers }: KafkaRecord): string {
   if (!isWhole) return `not ${addedNames.join(', ')} at their end`
   if (added[0]?.[1]?.length === 0) return 'no error code'
   return headersDigest(headers.slice(0, -addedNames.length), String(added.at(-1)?.[1]))
+}
+
+/** As `source.timestamp` tells it: beyond 2^52 ms around 1970, which the format allows, it is the limit. */
+function heldTime({ timestamp }: KafkaRecord): number {
+  return Math.max(-(2 ** 52), Math.min(2 ** 52, timestamp))
 }
 
 function headersDigest(headers: KafkaRecord['headers'], timestamp: string): string {

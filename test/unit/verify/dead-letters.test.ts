@@ -22,8 +22,8 @@ const ownHeaders: readonly (readonly [string, Buffer | null])[] = [
   ['own', null],
 ]
 
-function invalid(offset: number, value: string): KafkaRecord {
-  return { offset, timestamp: 0, key: null, value: Buffer.from(value), headers: ownHeaders }
+function invalid(offset: number, value: string, timestamp = 0): KafkaRecord {
+  return { offset, timestamp, key: null, value: Buffer.from(value), headers: ownHeaders }
 }
 
 function letter(
@@ -148,5 +148,19 @@ describe('DeadLetters', () => {
         expect(judged.expected).toBe(first.length + second.length)
       }),
     )
+  })
+
+  it.each([
+    [1.7e18, 2 ** 52],
+    [-9e18, -(2 ** 52)],
+  ])('tell the time of a record of %d ms as far as such times are held', (timestamp, held) => {
+    const differences = new Differences()
+    const judged = new DeadLetters({ inputTopic: 'in', starts: [0], ends: [10], differences })
+    const found = letter({ ...one, change: { 'source.timestamp': String(held) } }, 0)
+    judged.survey(found, 0)
+    judged.merge(found, 0)
+    judged.addInvalid(invalid(3, 'x', timestamp), 0)
+    judged.finish()
+    expect(differences.first).toEqual([])
   })
 })
