@@ -26,6 +26,8 @@ export class TransactionsOfThread implements Transactions {
   readonly #transactionalId: string
   readonly #pacing: CommitPacing
   #producer: Promise<TransactionalProducer> | null = null
+  /** The `init` under way: two at once, for two of our memberships, would fence each other. */
+  #underWay: Promise<TransactionalProducer> | null = null
   #isFirst = true
   #identity: GroupIdentity | null = null
   #waiting: Waiting[] = []
@@ -98,19 +100,25 @@ export class TransactionsOfThread implements Transactions {
   }
 
   #ready(): Promise<TransactionalProducer> {
-    this.#producer ??= this.#init()
-    return this.#producer
+    if (this.#producer !== null) return this.#producer
+    const init = () => this.#init()
+    const producer = this.#underWay === null ? init() : this.#underWay.then(init, init)
+    this.#producer = producer
+    this.#underWay = producer
+    const ended = () => {
+      if (this.#underWay === producer) this.#underWay = null
+    }
+    producer.then(ended, () => {
+      ended()
+      if (this.#producer === producer) this.#producer = null
+    })
+    return producer
   }
 
   async #init(): Promise<TransactionalProducer> {
-    try {
-      if (!this.#isFirst) await this.#options.member.confirm()
-      this.#isFirst = false
-      return await fencedProducer(this.#options, this.#transactionalId)
-    } catch (error) {
-      this.#producer = null
-      throw error
-    }
+    if (!this.#isFirst) await this.#options.member.confirm()
+    this.#isFirst = false
+    return await fencedProducer(this.#options, this.#transactionalId)
   }
 }
 

@@ -19,6 +19,8 @@ class NotingKafka {
   isConfirmed = true
   /** Holds a commit back until it is called. */
   letCommit: (() => void) | null = null
+  /** The same of an init. */
+  letInit: (() => void) | null = null
   #lives = 0
   #end = 0
 
@@ -44,7 +46,10 @@ class NotingKafka {
       if (this.failAt === name) throw new CodedError('OUTCOME_UNKNOWN', { operation: name })
     }
     return {
-      init: async () => step(`init ${transactionalId}`),
+      init: async () => {
+        if (this.letInit !== null) await new Promise<void>((resolve) => (this.letInit = resolve))
+        step(`init ${transactionalId}`)
+      },
       appender: () => null,
       send: async (outgoing: readonly Outgoing[]) => {
         step(`send ${outgoing.map(({ partition }) => partition.partition).join()}`)
@@ -166,4 +171,27 @@ test('under another member id begins with another producer, once the group has c
   transactions.commitAs({ ...identity, memberId: 'after a clone' })
   await transactions.open()
   expect(kafka.notes.toSorted()).toEqual(['1 close', '1 init app-thread-i', '2 init app-thread-i', 'confirm'])
+})
+
+test('who takes his place back waits for the producer that was still on its way, and then fences it', async () => {
+  const kafka = new NotingKafka()
+  kafka.letInit = () => undefined
+  const transactions = transactionsOn(kafka)
+  await systemClock.sleep(1)
+  const letInit = kafka.letInit
+  kafka.letInit = null
+  transactions.commitAs({ ...identity, memberId: 'm2' })
+  await systemClock.sleep(1)
+  expect(kafka.notes).toEqual([])
+  letInit()
+  const task = await transactions.open()
+  await task.commit(partOf([0], 1))
+  expect(kafka.notes.filter((note) => !note.endsWith('close'))).toEqual([
+    '1 init app-thread-i',
+    'confirm',
+    '2 init app-thread-i',
+    '2 send 0',
+    '2 offsets 1 in 7',
+    '2 commit',
+  ])
 })
