@@ -8,7 +8,8 @@ import { readPartition } from './partition-reader.ts'
 /**
  * Up to where the partials in each of some partitions of a repartition topic have read their sources, by source topic and partition. For
  * partitions that nobody has counted from yet: nothing of them has been purged, and there is little. `sourceTopics`: of the stage that
- * writes there, in its order. Throws KAFKA_RETRIABLE where somebody begins to count meanwhile.
+ * writes there, in its order. Throws KAFKA_RETRIABLE where somebody has begun to count meanwhile: what is purged
+ * was counted.
  */
 export async function unreadPartials(
   kafka: KafkaClient,
@@ -21,6 +22,7 @@ export async function unreadPartials(
   const unread: Record<string, Record<string, number>>[] = []
   for (const [index, partition] of partitions.entries()) {
     const [from = 0, to = 0] = [starts[index], ends[index]]
+    if (from > 0) throw countedMeanwhile(partition)
     if (from >= to) continue
     const transactions = new SourceTransactions(sourceTopics, {})
     const onRecords = (records: FetchedRecords): void => {
@@ -33,15 +35,18 @@ export async function unreadPartials(
       await readPartition({ kafka, clock, partition, from, to, onRecords })
     } catch (cause) {
       const isPurged = cause instanceof CodedError && cause.code === 'OFFSET_OUT_OF_RANGE'
-      if (!isPurged) throw cause
-      throw new CodedError('KAFKA_RETRIABLE', {
-        operation: 'look for partials',
-        ...partition,
-        detail: 'They have been counted and purged meanwhile.',
-        cause,
-      })
+      throw isPurged ? countedMeanwhile(partition, cause) : cause
     }
     unread.push(transactions.counted())
   }
   return unread
+}
+
+function countedMeanwhile(partition: TopicPartition, cause?: CodedError): CodedError {
+  return new CodedError('KAFKA_RETRIABLE', {
+    operation: 'look for partials',
+    ...partition,
+    detail: 'They have been counted and purged meanwhile.',
+    cause,
+  })
 }

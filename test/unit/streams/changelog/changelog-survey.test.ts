@@ -37,7 +37,11 @@ function partials(): FetchedRecords {
 }
 
 /** An application whose changelog is empty, and whose repartition topic holds what `poll` gives. */
-function survey(poll: () => FetchedRecords | null, failure: CodedError | null = null): ChangelogSurvey {
+function survey(
+  poll: () => FetchedRecords | null,
+  failure: CodedError | null = null,
+  purgedBelow = 0,
+): ChangelogSurvey {
   const fetcher: Partial<Fetcher> = {
     onArrival: () => undefined,
     seek: () => undefined,
@@ -51,7 +55,7 @@ function survey(poll: () => FetchedRecords | null, failure: CodedError | null = 
   }
   const admin = {
     listOffsets: async ([first]: readonly TopicPartition[], which: string) => [
-      which === 'lastStable' && first?.topic === 'app-repartition' ? 2 : 0,
+      first?.topic !== 'app-repartition' ? 0 : which === 'lastStable' ? 2 : purgedBelow,
     ],
   }
   const kafka = { fetcher: () => fetcher, admin } as unknown as KafkaClient
@@ -69,6 +73,12 @@ test('what waits in a partition that nobody has counted from tells how far the i
 test('where somebody counts it and has it purged meanwhile, it is to be looked at again', async () => {
   const failure = new CodedError('OFFSET_OUT_OF_RANGE', { operation: 'Fetch' })
   const found = survey(() => null, failure)
+  await found.refresh(catalog)
+  await expect(found.waiting({ topic: 'input', partition: 2 })).rejects.toMatchObject({ behaviour: 'retry' })
+})
+
+test('where all was counted and purged since the changelogs were read, it is to be looked at again', async () => {
+  const found = survey(() => null, null, 2)
   await found.refresh(catalog)
   await expect(found.waiting({ topic: 'input', partition: 2 })).rejects.toMatchObject({ behaviour: 'retry' })
 })
