@@ -96,6 +96,7 @@ class Simulation {
   readonly #instances: Instance[]
   /** Those that were started with a copy of the state of others. */
   readonly #clones: Instance[] = []
+  readonly #cloned = new Set<Machine>()
   readonly #faults: Faults
   readonly #writer: InputWriter
   readonly #oracle: OracleOptions
@@ -368,7 +369,7 @@ class Simulation {
     if (code !== null && this.#faults.isFinished) this.#failedAtTheEnd.add(instance)
     const isExcused =
       code === null ||
-      (code === cloneExit && this.#clones.length > 0) ||
+      (code === cloneExit && this.#cloned.has(instance.machine)) ||
       (diskExits.includes(code) && instance.wasFull) ||
       (code === lossExit && this.#isInputLost)
     if (!isExcused) this.#fail(`${instance.name} has ended:\n  ${message}`)
@@ -421,6 +422,8 @@ class Simulation {
     machine.disk.onOperation = (process) => this.#faults.atCall(process)
     const clone = new Instance(`${machine.name}-p0`, machine, parts)
     this.#clones.push(clone)
+    this.#cloned.add(original)
+    this.#cloned.add(machine)
     return clone
   }
 
