@@ -36,7 +36,7 @@ export interface Following {
   readonly scans: Scans
 }
 
-const readyWithinMs = 5000
+export const readyWithinMs = 5000
 const sampleMs = 1000
 const rateSpanMs = 10_000
 

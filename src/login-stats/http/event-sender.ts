@@ -36,7 +36,7 @@ const tasksEveryMs = 2000
 const heartbeatMs = 10_000
 const reconnectMs = 2000
 /** A client that has taken nothing for so long is let go. */
-const drainWithinMs = 30_000
+export const drainWithinMs = 30_000
 
 export class EventSender {
   readonly #out: ServerResponse

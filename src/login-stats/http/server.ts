@@ -27,7 +27,7 @@ export interface HttpServerOptions {
 }
 
 /** A key of eight fields of 256 bytes, percent-encoded in the key and once more in the URL, would be longer: /api/table finds those. */
-const longestParameter = 4096
+export const longestParameter = 4096
 const tooLong = `A key in the URL is at most ${longestParameter} characters long; /api/table finds the row.`
 const bodyLimit = 1024
 const refusals = Object.entries(requestProblems).map(

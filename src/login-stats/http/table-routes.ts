@@ -10,8 +10,8 @@ import { BadRequest, NotFound } from './error-answers.ts'
 import { failures, passing } from './failures.ts'
 import { knownNames } from './known-names.ts'
 
-const mostRows = 10_000
-const mostInSummary = 100
+export const mostRows = 10_000
+export const mostInSummary = 100
 const orderPattern = /^-?(count|value|rolling\.[^.]{1,16})$/
 
 /** Digits alone: Number() reads an empty text, blanks and hexadecimal figures too. */

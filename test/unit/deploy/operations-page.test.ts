@@ -1,7 +1,14 @@
-import { describe, expect, test } from 'vitest'
+import { maxHeaderSize } from 'node:http'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { errorTable } from '../../../src/errors.ts'
 import { settingList } from '../../../src/login-stats/config/index.ts'
+import { readyWithinMs } from '../../../src/login-stats/follow/followed-table.ts'
+import { drainWithinMs } from '../../../src/login-stats/http/event-sender.ts'
+import { HttpListener } from '../../../src/login-stats/http/http-listener.ts'
+import { longestParameter } from '../../../src/login-stats/http/server.ts'
+import { mostInSummary, mostRows } from '../../../src/login-stats/http/table-routes.ts'
 import { defaultLimits } from '../../../src/login-stats/limits.ts'
+import { createLogger } from '../../../src/system/logger.ts'
 import { readText } from './files.ts'
 import { metrics } from './metric-names.ts'
 
@@ -38,22 +45,42 @@ describe('docs/OPERATIONS.md', () => {
       expect(Object.keys(metrics), word).toContain(word)
   })
 
-  test('tells the limits of the HTTP server as they are', () => {
+  test('tells the limits of the HTTP server as they are', async () => {
     const [, section = ''] = page.split(/^### Limits of the HTTP server$/m)
     const [text = ''] = section.split(/^#/m)
-    /** The second column of the row that begins so. */
-    const told = (what: string) =>
-      text
-        .split('\n')
-        .find((line) => line.startsWith(`| ${what}`))
-        ?.split(' | ')[1]
-    const figure = (value: number) => value.toLocaleString('en')
+    const rows = text
+      .split('\n')
+      .filter((line) => line.startsWith('| '))
+      .map((line) => line.slice(2, -2).split(' | '))
+      .slice(1)
+    const log = createLogger({ level: 'silent' })
+    const listener = await HttpListener.open({ host: '127.0.0.1', port: 0, mustHavePort: true, log })
+    onTestFinished(() => listener.close())
+    const { maxConnections, requestTimeout, headersTimeout, keepAliveTimeout, timeout } = listener.server
     const { streamClients, changedRows, scans, waitingScans, rowsInMemory, idleMs, ...others } = defaultLimits
-    expect(told('clients of `/api/stream`')).toBe(figure(streamClients))
-    expect(told('rows that change between two events')).toBe(figure(changedRows))
-    expect(told('looks at all rows at once')).toMatch(new RegExp(`^${scans}, and ${waitingScans} that wait;`))
-    expect(told('rows in memory')).toMatch(new RegExp(`^${figure(rowsInMemory)},`))
-    expect([told('following the table without a question'), idleMs]).toEqual(['five minutes', 300_000])
+    const figure = (value: number) => value.toLocaleString('en')
+    const seconds = (ms: number) => `${ms / 1000} s`
+    expect(
+      rows.map(([what = '', limit = '']) => [what.replace(/:.*/, ''), limit.replace(/;.*/, '')]),
+    ).toEqual([
+      ['open connections', figure(maxConnections)],
+      ['a request to arrive, head and body', seconds(requestTimeout)],
+      ['a connection between two requests', seconds(keepAliveTimeout)],
+      ['an answer that nobody takes', seconds(timeout)],
+      ['the URL and the headers of a request', `${maxHeaderSize / 1024} KB`],
+      ['a key in the URL', `${figure(longestParameter)} characters`],
+      ['clients of `/api/stream`', figure(streamClients)],
+      ['looks at all rows at once', `${scans}, and ${waitingScans} that wait`],
+      ['rows of an order, `offset` and `limit` together', figure(mostRows)],
+      ['rows at each end of each dimension, in `/api/summary`', figure(mostInSummary)],
+      ['rows that change between two events of one client', figure(changedRows)],
+      ['a client of `/api/stream` that takes nothing', seconds(drainWithinMs)],
+      ['rows in memory', `${figure(rowsInMemory)}, about 1 KB each`],
+      ['following the table without a question', 'five minutes'],
+    ])
+    expect(idleMs).toBe(5 * 60_000)
+    expect(headersTimeout).toBe(requestTimeout)
+    expect(rows.at(-1)?.[2]).toContain(`at most ${seconds(readyWithinMs)};`)
     // A new one has its row too.
     expect(others).toEqual({})
   })
