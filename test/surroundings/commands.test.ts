@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
+import { Xoshiro128 } from '../../src/login-stats/generator/xoshiro128.ts'
 import { tasksSchema } from '../../src/login-stats/http/api-schemas.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { readCommitted } from '../../src/verify/index.ts'
@@ -12,6 +13,9 @@ import { command, startCommand } from '../support/command.ts'
 import { runHere } from '../support/here.ts'
 import { killAllInstances } from '../support/instance.ts'
 import { expectExact } from '../support/oracle.ts'
+import { type Fate, FatePlan } from '../support/tcp-proxy/fate.ts'
+import type { Frame } from '../support/tcp-proxy/frames.ts'
+import { KafkaProxy } from '../support/tcp-proxy/kafka-proxy.ts'
 
 const launcher = join(import.meta.dirname, '../../bin/login-stats')
 
@@ -113,6 +117,16 @@ test('a table reaches a slow reader whole, and one that has seen enough ends it 
   ).toEqual([])
 }, 120_000)
 
+/** How often Kafka was asked for records. */
+class FetchCounter extends FatePlan {
+  fetches = 0
+
+  override fateOf(frame: Frame): Fate {
+    if (frame.direction === 'request' && frame.api === 'Fetch') this.fetches += 1
+    return super.fateOf(frame)
+  }
+}
+
 test('reset leaves no row behind, nor one of a transaction that is still open when it begins', async () => {
   application = new Application('reset-open')
   const { kafka, environment, config } = application
@@ -130,14 +144,23 @@ test('reset leaves no row behind, nor one of a transaction that is still open wh
   const records = producer.appender()
   records.append(Buffer.from('locale:RU'), Buffer.from('{}'), 0)
   await producer.send([{ partition, records }])
-  const reset = runHere(['reset', '--json'], environment)
-  // It has looked for the end of the table by then, and goes on looking.
-  const isOver = await Promise.race([reset.then(() => true), systemClock.sleep(3000).then(() => false)])
+  const random = new Xoshiro128(1)
+  const plan = new FetchCounter(random)
+  const proxy = await KafkaProxy.start(config.brokers.join(), plan, random)
+  onTestFinished(() => proxy.close())
+  let isOver = false
+  const reset = runHere(['reset', '--json'], { ...environment, KAFKA_BROKERS: proxy.bootstrapServers })
+  const ended = reset.finally(() => {
+    isOver = true
+  })
+  // It has looked for the end of the table by then, and goes on looking for what stands before it.
+  await expect.poll(() => plan.fetches >= 3 || isOver).toBe(true)
+  const wasOver = isOver
   await producer.commit()
   producer.close()
-  const { exitCode, out, err } = await reset
+  const { exitCode, out, err } = await ended
   expect(exitCode, err).toBe(0)
-  expect([isOver, JSON.parse(out).tombstones]).toEqual([false, 1])
+  expect([wasOver, JSON.parse(out).tombstones]).toEqual([false, 1])
   const rows = new Map<string, string | null>()
   await expect
     .poll(async () => {
@@ -156,19 +179,28 @@ test('reset leaves no row behind, nor one of a transaction that is still open wh
 
 test('what is interrupted before it is done says so by its exit code, and what has no end ends well', async () => {
   application = new Application('interrupted')
-  const { environment } = application
+  const { kafka, config, environment } = application
   await command(['topics', 'create'], environment)
   const slowly = ['generate', '--rate', '100', '--json']
-  const ends = [[], ['--count', '1000000']].map(async (options) => {
+  const recordsInInput = async () => {
+    const { inputTopic: topic } = config
+    const partitionCount = (await kafka.admin.topics([topic])).get(topic)?.partitionCount ?? 0
+    const partitions = Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition }))
+    const ends = await kafka.admin.listOffsets(partitions, 'lastStable')
+    return ends.reduce((sum, end) => sum + end, 0)
+  }
+  const interrupted = async (options: readonly string[]) => {
+    const before = await recordsInInput()
     const started = startCommand([...slowly, ...options], environment)
-    await systemClock.sleep(4000)
+    await expect.poll(recordsInInput).toBeGreaterThan(before)
     started.kill('SIGINT')
     return await started.ended
-  })
-  const [endless, counted] = await Promise.all(ends)
+  }
+  const endless = await interrupted([])
   expect(endless).toMatchObject({ exitCode: 0, err: '' })
+  const counted = await interrupted(['--count', '1000000'])
   expect(counted).toMatchObject({ exitCode: 130, err: '' })
-  for (const { out } of [endless!, counted!]) expect(JSON.parse(out).records).toBeGreaterThan(0)
+  for (const { out } of [endless, counted]) expect(JSON.parse(out).records).toBeGreaterThan(0)
 }, 60_000)
 
 test('wrong settings end a command with one message that lists all of them', async () => {
