@@ -170,12 +170,12 @@ test('list, show and replay end soon after a signal, also where a read waits for
       plan.struck.clear()
       for (let count = 0; count < 100; count++) plan.strike('Fetch', 'request', { kind: 'lose' })
       const started = startCommand(['dlq', ...args], environment)
-      await expect.poll(() => plan.struckCount, { timeout: 10_000 }).toBeGreaterThan(0)
+      await expect.poll(() => plan.struckCount).toBeGreaterThan(0)
       const askedAt = systemClock.monotonic()
       started.kill('SIGTERM')
       const ended = await started.ended
       expect(ended.exitCode, ended.err).toBe(143)
-      expect(systemClock.monotonic() - askedAt).toBeLessThan(9000)
+      expect(systemClock.monotonic() - askedAt).toBeLessThan(20_000)
       if (args[0] === 'replay') expect(JSON.parse(ended.out)).toMatchObject({ replayed: 0, complete: false })
     }
   } finally {
