@@ -7,7 +7,7 @@ import type { Log } from '../ports/log.ts'
 import { createLogger } from '../system/logger.ts'
 import type { CommandContext } from './commands/context.ts'
 import type { DemoOptions } from './commands/demo.ts'
-import { reportError } from './commands/error-report.ts'
+import { Interrupted, reportError } from './commands/error-report.ts'
 import { exitCodes } from './commands/exit-codes.ts'
 import { showTable } from './commands/table.ts'
 import { createTopics } from './commands/topics.ts'
@@ -20,6 +20,8 @@ import { kafkaOf } from './kafka-client.ts'
 import type { ProcessorOptions } from './processor.ts'
 import { openService } from './service.ts'
 import { StopRequest } from './stop-request.ts'
+
+const stopping = 'Stopping ...\n'
 
 /** What goes on while the table is shown. */
 interface Work {
@@ -63,7 +65,7 @@ async function startKafka(context: CommandContext, stop: StopRequest): Promise<L
     throw error
   })
   if (kafka !== null) return kafka
-  context.err.write('Stopping ...\n')
+  context.err.write(stopping)
   giveUp.abort()
   // That it did not start is what was asked for.
   starting.then((late) => late.close()).catch(() => {})
@@ -85,8 +87,11 @@ async function showDemo(
   const logTo = { level: config.logLevel, destination: logFile }
   const log = createLogger(logTo)
   // A Kafka that is not the demo's own may be away.
-  await Promise.race([createTopics(inDemo, options.partitions), context.stop.requested])
-  if (context.stop.isRequested) return exitCodes.ok
+  await Promise.race([interruptible(createTopics(inDemo, options.partitions)), context.stop.requested])
+  if (context.stop.isRequested) {
+    context.err.write(stopping)
+    return exitCodes.ok
+  }
   const failures: CodedError[] = []
   const onFailure = (error: CodedError): void => {
     failures.push(error)
@@ -101,13 +106,22 @@ async function showDemo(
     foreignKafka: kafka.source === 'environment' ? kafka.bootstrapServers : null,
   })
   try {
-    await showTable(inDemo, { watch: true }, text)
+    await interruptible(showTable(inDemo, { watch: true }, text))
   } finally {
-    context.err.write('Stopping ...\n')
+    context.err.write(stopping)
     for (const { stop } of work) stop()
     await Promise.all(work.map(({ ended }) => ended))
   }
   return failures[0] === undefined ? exitCodes.ok : reportError(context, failures[0])
+}
+
+/** Ctrl-C is how a demo ends. */
+async function interruptible(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error
+  }
 }
 
 /** Settings of the user go first; the state of a Kafka that vanishes with the demo vanishes with it. */

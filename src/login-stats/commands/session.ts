@@ -82,11 +82,16 @@ export async function waitForKafka(context: CommandContext, config: Config): Pro
   }
 }
 
+/** Throws Interrupted where the stop is asked for first; the client is then to be closed, which ends the waiting. */
 async function untilReachable(context: CommandContext, config: Config, kafka: KafkaClient): Promise<void> {
-  await kafka.admin.clusterId((cause, waitedMs) => {
+  const reached = kafka.admin.clusterId((cause, waitedMs) => {
     const seconds = Math.round(waitedMs / 1000)
     context.err.write(
       `Waiting for Kafka at ${config.brokers.join(', ')} (${seconds} s): ${printable(cause.message)}\n`,
     )
   })
+  const interrupted = context.stop.requested.then(() => {
+    throw new Interrupted()
+  })
+  await Promise.race([reached, interrupted])
 }

@@ -57,3 +57,10 @@ test('the demo ends while Kafka is being fetched, and what fetches it ends too',
   expect(readdirSync(join(home, 'login-stats'))).toEqual([])
   expect(readdirSync(temporary).filter((name) => name.startsWith('login-stats'))).toEqual([])
 })
+
+test('the demo ends while it waits for a Kafka that is not its own, and nothing keeps its process', async () => {
+  // A port that nobody listens on, for who listens must be root.
+  const { exitCode, err, tookMs } = await interruptedAt(/Waiting for Kafka/, { KAFKA_BROKERS: '127.0.0.1:1' })
+  expect([exitCode, err]).toEqual([0, expect.stringMatching(/Stopping \.\.\.\n$/)])
+  expect(tookMs).toBeLessThan(4000)
+})
