@@ -65,10 +65,13 @@ async function replayWith(context: CommandContext, options: Options): Promise<Re
       isStopped: () => context.stop.isRequested,
       onProgress: (done, total) => progress.update('replay', done, total),
     })
+  let isDone = false
   try {
-    return await withKafka(context, 'dlq', work, { graceMs: commitWithinMs })
+    const report = await withKafka(context, 'dlq', work, { graceMs: commitWithinMs })
+    isDone = report.isComplete || !context.stop.isRequested
+    return report
   } finally {
-    progress.stop()
+    progress.stop(isDone)
   }
 }
 

@@ -69,9 +69,10 @@ async function generate(
   const stopListening = context.stop.listen()
   let written = { records: 0, invalid: 0 }
   let hasEnded = false
+  let isWhole = false
   const { rate = null, count = Number.POSITIVE_INFINITY } = options
   try {
-    const isWhole = await writeRecords(await sourceOf(context, options), {
+    isWhole = await writeRecords(await sourceOf(context, options), {
       ...{ kafka, clock, topic, rate, count },
       transactionalId: `${appId}-generate-${context.random.id()}`,
       isStopped: () => context.stop.isRequested,
@@ -84,7 +85,7 @@ async function generate(
     return isWhole || (options.count === undefined && options.file === undefined)
   } finally {
     stopListening()
-    progress.stop()
+    progress.stop(isWhole)
     const seconds = (clock.monotonic() - start) / 1000
     // A failure that came before the first record has nothing to report but itself.
     if (hasEnded || written.records > 0) printResult(context, topic, written, seconds, options.json === true)

@@ -4,7 +4,8 @@ import { type CommandContext, isForPeople, takesUtf8 } from './context.ts'
 
 export interface Progress {
   update(label: string, done: number, total: number): void
-  stop(): void
+  /** Where all is done the last bar is full, else it stays as it stands. */
+  stop(isDone: boolean): void
 }
 
 const usualColumns = 80
@@ -34,6 +35,10 @@ export async function startProgress(context: CommandContext): Promise<Progress> 
     bar?.update(total, { counts: number(total), pace: '' })
     bar?.stop()
   }
+  const stop = (isDone: boolean): void => {
+    if (isDone) finish()
+    else bar?.stop()
+  }
   return {
     update(nextLabel, done, total) {
       if (label !== nextLabel) {
@@ -51,7 +56,7 @@ export async function startProgress(context: CommandContext): Promise<Progress> 
       const counts = `${number(done)} of ${number(total)}`
       bar?.update(done, { counts, pace: paceInWords(done - first, total - done, seconds) })
     },
-    stop: finish,
+    stop,
   }
 }
 

@@ -48,8 +48,9 @@ async function verifyWith(context: CommandContext, { dlq, passes }: Options): Pr
   const config = loadConfig(context.environment)
   await waitForKafka(context, config)
   const progress = await startProgress(context)
+  let isDone = false
   try {
-    return await verify({
+    const report = await verify({
       connection: { brokers: config.brokers, ...kafkaSecurity(config) },
       appId: config.appId,
       inputTopic: config.inputTopic,
@@ -72,8 +73,10 @@ async function verifyWith(context: CommandContext, { dlq, passes }: Options): Pr
         progress.update(pass.of === 1 ? phase : `${phase} ${pass.number}/${pass.of}`, done, total)
       },
     })
+    isDone = true
+    return report
   } finally {
-    progress.stop()
+    progress.stop(isDone)
   }
 }
 
