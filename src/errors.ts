@@ -185,7 +185,8 @@ export const errorTable = {
   },
   TABLE_NOT_READ: {
     behaviour: 'retry',
-    cause: 'The table has not been read to its end yet, so that an answer would be incomplete.',
+    cause:
+      'The table has not been read to its end yet, or no more, where the process ends: an answer would be incomplete.',
     hint: 'Ask again in a moment. Where it lasts, look in the log for why the table cannot be read.',
   },
   TABLE_BUSY: {

@@ -62,22 +62,17 @@ export class FollowedTable {
     const deadline = this.#options.clock.monotonic() + readyWithinMs
     while (!table.isComplete) {
       if (this.#isClosed || this.#options.clock.monotonic() >= deadline) {
-        const detail = table.failure?.message
-        throw new CodedError('TABLE_NOT_READ', {
-          operation: 'read the table',
-          topic: this.#options.tableTopic,
-          ...(detail === undefined ? {} : { detail }),
-        })
+        throw this.#notRead(table.failure?.message)
       }
       await this.#options.clock.sleep(20)
     }
     return following
   }
 
-  /** What is followed, begun if need be, complete or not. */
+  /** What is followed, begun if need be, complete or not. Throws TABLE_NOT_READ where this is closed. */
   async begin(): Promise<Following> {
     await this.#closing
-    if (this.#isClosed) throw new CodedError('NOT_STARTED', { operation: 'follow the table' })
+    if (this.#isClosed) throw this.#notRead()
     this.#usedAt = this.#options.clock.monotonic()
     this.#following ??= this.#start()
     return this.#following
@@ -99,6 +94,15 @@ export class FollowedTable {
     this.#isClosed = true
     await this.#closing
     await this.#stop()
+  }
+
+  #notRead(failure?: string): CodedError {
+    const detail = this.#isClosed ? 'The process ends.' : failure
+    return new CodedError('TABLE_NOT_READ', {
+      operation: 'read the table',
+      topic: this.#options.tableTopic,
+      ...(detail === undefined ? {} : { detail }),
+    })
   }
 
   #start(): Following {

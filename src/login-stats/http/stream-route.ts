@@ -76,7 +76,9 @@ export function addStreamRoute(
           },
           400: errorSchema,
           ...failures,
-          503: passing('TOO_MANY_CLIENTS: as many follow the events as this instance takes.'),
+          503: passing(
+            'TOO_MANY_CLIENTS: as many follow the events as this instance takes. TABLE_NOT_READ: the process ends.',
+          ),
         },
       },
     },
@@ -106,7 +108,10 @@ export function addStreamRoute(
         const { table } = await answers.begin()
         const query = { ...request.query, ...(await knownNames(table, answers.counted, request.query)) }
         if (reply.raw.destroyed) return reply.hijack()
-        if (isEnded) throw new CodedError('NOT_STARTED', { operation: 'follow the events' })
+        if (isEnded) {
+          const detail = 'The process ends.'
+          throw new CodedError('TABLE_NOT_READ', { operation: 'follow the events', detail })
+        }
         const sender = new EventSender(reply.raw, answers, log, query, limits)
         const changed = (change: RowChange) => sender.changed(change)
         const reload = () => sender.reload()

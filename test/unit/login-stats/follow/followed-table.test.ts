@@ -74,3 +74,10 @@ test('who waits for the table when it is closed is told at once', async () => {
   // Else it would wait five seconds for the table.
   expect(systemClock.monotonic() - startedAt).toBeLessThan(4000)
 })
+
+test('a question that comes when it has been closed is told that the process ends', async () => {
+  const followed = followedOf([], 10_000)
+  await followed.close()
+  const expected = { code: 'TABLE_NOT_READ', message: expect.stringContaining('The process ends.') }
+  await expect(followed.complete()).rejects.toMatchObject(expected)
+})

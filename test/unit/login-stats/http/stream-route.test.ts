@@ -8,11 +8,11 @@ afterEach(cleanUpAll)
 
 test('events that cannot begin are refused as any other answer', async () => {
   const client = await openAnsweringServer(tableOf([]).table, {
-    begin: () => Promise.reject(new CodedError('NOT_STARTED', { operation: 'follow the table' })),
+    begin: () => Promise.reject(new CodedError('TABLE_NOT_READ', { operation: 'follow the table' })),
   })
   const answer = await client.get('/api/stream')
   expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2'])
-  expect(await answer.json()).toMatchObject({ error: { code: 'NOT_STARTED' } })
+  expect(await answer.json()).toMatchObject({ error: { code: 'TABLE_NOT_READ' } })
   expect(await client.text('/metrics')).toMatch(/^login_stats_stream_clients 0$/m)
 })
 
