@@ -333,7 +333,7 @@ test('logins whose partial counts were lost between the stages are told, though 
   await producer.sendOffsets(identity, [{ partition, offset: end, metadata: '' }])
   await producer.commit()
   producer.close()
-  await expect.poll(async () => (await report(app)).report.verdict, { timeout: 10_000 }).toBe('different')
+  await expect.poll(async () => (await report(app)).report.verdict).toBe('different')
   const { differences } = (await report(app)).report
   expect(find(differences, 'changelog', 'count', 'total')).toMatchObject({ expected: expect.any(Number) })
   expect(new Set(differences.map(({ key }) => key.split(':')[0]))).toEqual(

@@ -221,7 +221,7 @@ const scenarios: readonly Scenario[] = [
       const producing = application.produceLogins(20_000, { seed: 8, ...pace })
       await first.line('it commits', ({ msg, task }) => msg === 'Committed' && task === '1_0')
       disk.fill()
-      const ending = await Promise.race([first.exited, systemClock.sleep(5000).then(() => 'goes on')])
+      const ending = await Promise.race([first.exited, systemClock.sleep(20_000).then(() => 'goes on')])
       disk.free()
       if (ending === 'goes on') {
         const logins = await producing

@@ -201,7 +201,7 @@ test('what is interrupted before it is done says so by its exit code, and what h
   const counted = await interrupted(['--count', '1000000'])
   expect(counted).toMatchObject({ exitCode: 130, err: '' })
   for (const { out } of [endless, counted]) expect(JSON.parse(out).records).toBeGreaterThan(0)
-}, 60_000)
+})
 
 test('wrong settings end a command with one message that lists all of them', async () => {
   const result = await command(['run'], {

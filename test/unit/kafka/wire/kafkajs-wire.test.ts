@@ -17,7 +17,7 @@ const silent: Log = {
 /** Heartbeat v3: throttle time, error code. */
 const heartbeatAnswer = (errorCode: number): string => `00000000${errorCode.toString(16).padStart(4, '0')}`
 const heartbeat = { groupId: 'g', generationId: 1, memberId: 'm', instanceId: null }
-const soon = { timeoutMs: 2000, lane: 'a' }
+const soon = { timeoutMs: 10_000, lane: 'a' }
 
 const opened: (() => Promise<void>)[] = []
 
@@ -32,7 +32,7 @@ async function broker(behaviour: Behaviour, options?: ScriptedBrokerOptions): Pr
 }
 
 function wireTo(servers: readonly string[], options: Partial<KafkajsWireOptions> = {}): Wire {
-  const common = { clientId: 'test', log: silent, clock: systemClock, connectionTimeoutMs: 500 }
+  const common = { clientId: 'test', log: silent, clock: systemClock, connectionTimeoutMs: 5000 }
   const wire = createKafkajsWire({ ...common, bootstrapServers: servers, ...options })
   opened.unshift(() => wire.close())
   return wire
@@ -65,7 +65,7 @@ describe('a request that was not written', () => {
 
   test('is KAFKA_UNREACHABLE when the broker takes the connection and says nothing', async () => {
     const deaf = await broker(() => {}, { greets: false })
-    const wire = wireTo([deaf.address])
+    const wire = wireTo([deaf.address], { connectionTimeoutMs: 500 })
     await expect(wire.send('bootstrap', 'Heartbeat', heartbeat, soon)).rejects.toMatchObject({
       code: 'KAFKA_UNREACHABLE',
     })
@@ -125,11 +125,14 @@ describe('a request that was not written', () => {
 
 describe('a request that was written', () => {
   test('is OUTCOME_UNKNOWN after its time, and the connection is given up', async () => {
-    let isAwake = false
+    let isAwake = true
     const sleepy = await broker((request, self) => {
       if (isAwake) self.answer(request, heartbeatAnswer(0))
     })
     const wire = wireTo([sleepy.address])
+    // To connect takes its time.
+    await wire.send('bootstrap', 'Heartbeat', heartbeat, soon)
+    isAwake = false
     const late = wire.send('bootstrap', 'Heartbeat', heartbeat, { timeoutMs: 100, lane: 'a' })
     await expect(late).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
     isAwake = true
@@ -167,7 +170,7 @@ describe('a request that was written', () => {
     const wire = wireTo([deaf.address])
     const open = wire.send('bootstrap', 'Heartbeat', heartbeat, soon)
     const outcome = expect(open).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
-    await vi.waitFor(() => expect(deaf.received).toHaveLength(1))
+    await expect.poll(() => deaf.received.length).toBe(1)
     await wire.close()
     await outcome
     await expect(wire.send('bootstrap', 'Heartbeat', heartbeat, soon)).rejects.toMatchObject({
@@ -186,6 +189,7 @@ describe('a request that was written', () => {
       })
     })
     const wire = wireTo([quick.address])
+    await wire.send('bootstrap', 'Heartbeat', heartbeat, soon)
     const options = { timeoutMs: 100, lane: 'a' }
     expect(await wire.send('bootstrap', 'Heartbeat', heartbeat, options)).toEqual({ errorCode: 0 })
   })

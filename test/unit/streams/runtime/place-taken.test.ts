@@ -33,15 +33,16 @@ async function threadThatJoinsAs(
       joins += 1
       reason = null
       events.push('join')
+      // Time enough for the task to be taken over, where it is.
+      if (joins === identities.length) setTimeout(() => thread.stop(), 300)
       return { partitions: [{ topic: 'input', partition: 0 }], userData }
     },
     identity: () => identities[joins - 1],
     committedOffsets: async (partitions: readonly TopicPartition[]) => {
       events.push('take over')
-      // When the task runs, another join is needed; after the last one the thread ends.
+      // When the task runs, another join is needed.
       setTimeout(() => {
         reason = joins < identities.length ? 'another' : null
-        if (joins === identities.length) thread.stop()
       }, 20)
       return partitions.map((partition) => ({ partition, offset: 5, metadata: '' }))
     },
@@ -88,9 +89,7 @@ async function threadThatJoinsAs(
     },
   } as unknown as TaskEnvironment
   const thread = new StreamThread(environment, { leaveGroupOnStop: true })
-  const ended = thread.run()
-  setTimeout(() => thread.stop(), 300)
-  await ended
+  await thread.run()
   return events
 }
 

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { CodedError } from '../../../../src/errors.ts'
 import type { Log } from '../../../../src/ports/log.ts'
 import type { Thread } from '../../../../src/ports/threads.ts'
@@ -114,12 +114,12 @@ test('there are no more threads than tasks, once their number is known', async (
 test('one that crashes is reported and started again in its place; the others do not hear of it', async () => {
   const { supervisor, threads, errors, ended } = startThreads(2)
   threads[1]?.crashes()
-  await vi.waitFor(() => expect(threads).toHaveLength(3), 5000)
+  await expect.poll(() => threads.length).toBe(3)
   expect(threads[2]?.data).toBe(1)
   expect(errors).toEqual([expect.objectContaining({ thread: 1 })])
   expect(threads[0]?.heard).toEqual([])
   threads[2]?.failsWith(new CodedError('INTERNAL', { operation: 'process a record' }))
-  await vi.waitFor(() => expect(threads).toHaveLength(4), 5000)
+  await expect.poll(() => threads.length).toBe(4)
   supervisor.stop()
   threads[0]?.endsInOrder()
   threads[3]?.endsInOrder()
@@ -129,10 +129,10 @@ test('one that crashes is reported and started again in its place; the others do
 test('a thread that crashes again and again ends the process', async () => {
   const { threads, ended } = startThreads(2)
   for (let crashes = 1; crashes <= 4; crashes++) {
-    await vi.waitFor(() => expect(threads).toHaveLength(crashes + 1), 5000)
+    await expect.poll(() => threads.length).toBe(crashes + 1)
     threads[crashes]?.crashes()
   }
-  await vi.waitFor(() => expect(threads[0]?.heard).toEqual([{ type: 'stop' }]))
+  await expect.poll(() => threads[0]?.heard).toEqual([{ type: 'stop' }])
   threads[0]?.endsInOrder()
   await expect(ended).rejects.toMatchObject({ code: 'INTERNAL' })
   expect(threads).toHaveLength(5)
@@ -142,7 +142,7 @@ test('what one cannot survive ends all, in order, with its error', async () => {
   const { threads, ended } = startThreads(3)
   const failure = new CodedError('STORE_WRITE_FAILED', { operation: 'commit', path: '/state', task: '1_0' })
   threads[1]?.failsWith(failure)
-  await vi.waitFor(() => expect(threads[2]?.heard).toEqual([{ type: 'stop' }]))
+  await expect.poll(() => threads[2]?.heard).toEqual([{ type: 'stop' }])
   threads[0]?.endsInOrder()
   threads[2]?.endsInOrder()
   await expect(ended).rejects.toMatchObject({ code: 'STORE_WRITE_FAILED', message: failure.message })
@@ -151,7 +151,7 @@ test('what one cannot survive ends all, in order, with its error', async () => {
 test('a thread that says nothing is ended where it stands', async () => {
   const { threads, ended } = startThreads(2, { maxStallMs: 300 })
   const talking = setInterval(() => threads[0]?.says(status('0_0')), 50)
-  await vi.waitFor(() => expect(threads[1]?.isTerminated).toBe(true), 5000)
+  await expect.poll(() => threads[1]?.isTerminated).toBe(true)
   clearInterval(talking)
   threads[0]?.endsInOrder()
   await expect(ended).rejects.toMatchObject({ code: 'STALLED' })
