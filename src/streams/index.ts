@@ -23,7 +23,7 @@ export {
 } from './runtime/streams.ts'
 export type { TaskStatus } from './runtime/task-status.ts'
 export { newTopic, setUpTopics, topicNames } from './runtime/topic-setup.ts'
-export { type MemberSlot, SlotStores, StateDirectory, tryLock } from './state-directory.ts'
+export { type MemberSlot, SlotStores, StateDirectory } from './state-directory.ts'
 export { StoreKey } from './store/store-key.ts'
 export type { StateStore, StateStoreReader, WipeReason } from './store/types.ts'
 export type { OffsetLostPolicy, TaskSettings } from './task/task-environment.ts'

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import { CodedError } from '../errors.ts'
 import type { Database, DatabaseOpener } from '../ports/database.ts'
+import { tryLock } from '../ports/directory-lock.ts'
 import type { Random } from '../ports/random.ts'
 import type { StateFiles } from '../ports/state-files.ts'
 
@@ -22,7 +23,6 @@ interface StateDirectoryOptions {
 }
 
 const maxSlots = 1024
-const lockName = 'lock'
 const instanceIdName = 'instance-id'
 const cacheName = 'cache'
 const taskId = /^\d+_\d+$/
@@ -154,20 +154,6 @@ function applicationDirectory({ stateDir, appId }: StateDirectoryOptions): strin
     })
   }
   return resolve(stateDir, appId)
-}
-
-/** Null if another process or thread holds the directory. The lock's database holds nothing: a damaged one is made anew. */
-export async function tryLock(opener: DatabaseOpener, slotPath: string): Promise<Database | null> {
-  const path = join(slotPath, lockName)
-  try {
-    return await opener.open(path)
-  } catch (error) {
-    if (!(error instanceof CodedError)) throw error
-    if (error.code === 'STATE_DIR_IN_USE') return null
-    if (error.code !== 'STORE_DAMAGED') throw error
-    await opener.destroy(path)
-    return opener.open(path)
-  }
 }
 
 async function instanceIdIn(path: string, files: StateFiles, random: Random): Promise<string> {

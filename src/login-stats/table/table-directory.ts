@@ -9,8 +9,8 @@
 import { join } from 'node:path'
 import { coded } from '../../errors.ts'
 import type { Database, DatabaseOpener } from '../../ports/database.ts'
+import { tryLock } from '../../ports/directory-lock.ts'
 import type { Log } from '../../ports/log.ts'
-import { tryLock } from '../../streams/index.ts'
 import { systemRandom } from '../../system/random.ts'
 import { stateFiles } from '../../system/state-files.ts'
 

@@ -8,14 +8,17 @@ const files = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.ends
 interface Import {
   readonly file: string
   readonly target: string
+  /** Of types alone: nothing is loaded. */
+  readonly isType: boolean
 }
 
 /** Every import in the sources: packages by name, files by their path from the root. */
 const imports: Import[] = files.flatMap((file) => {
   const text = readFileSync(join(root, file), 'utf8')
-  const found = text.matchAll(/(?:from|import|require)\s*\(?\s*'([^']+)'/g)
-  return [...found].map(([, target = '']) => ({
+  const found = text.matchAll(/(?:(import type [^']*))?(?:from|import|require)\s*\(?\s*'([^']+)'/g)
+  return [...found].map(([, typesOnly, target = '']) => ({
     file,
+    isType: typesOnly !== undefined,
     target: target.startsWith('.') ? relative(root, normalize(join(root, dirname(file), target))) : target,
   }))
 })
@@ -76,6 +79,14 @@ describe('layers', () => {
         target !== 'src/streams/index.ts',
     )
     expect(wrong).toEqual([])
+  })
+
+  test('the table for other programs loads nothing of the engine', () => {
+    const loaded = new Set(['src/login-stats/table/index.ts'])
+    for (const one of loaded)
+      for (const { file, target, isType } of imports) if (file === one && !isType) loaded.add(target)
+    expect([...loaded].filter((file) => file.startsWith('src/streams/'))).toEqual([])
+    expect(loaded.size).toBeGreaterThan(10)
   })
 
   test('what shows the table knows nothing of the commands that use it', () => {
