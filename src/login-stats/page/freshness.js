@@ -4,8 +4,8 @@
  *
  *     connecting   nothing has been received yet
  *     reading      the server has not read the table to its end yet, and tells nothing of it
- *     live         connected, and all that was committed a moment ago is in the numbers
  *     hindered     nor can it at present
+ *     live         connected, and all that was committed a moment ago is in the numbers
  *     stale        connected, but the numbers grow old
  *     lost         not connected: the numbers are those of the last answer
  */

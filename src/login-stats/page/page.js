@@ -71,12 +71,10 @@ followStream('api/stream?events=summary,tasks&limit=10', {
       failure: received.failure?.message ?? null,
     }
     rates.add(received.rate_per_second, now)
-    // Counts of a table that is still being read grow by reading, not by logins.
-    if (received.is_complete)
-      for (const { top, least } of received.dimensions) sample([...top, ...least], now)
+    for (const { top, least } of received.dimensions) sample([...top, ...least], now)
     counts.forget(now)
-    // Of a table that is being read anew nobody knows yet which windows it has.
-    if (received.is_complete || received.windows.length > 0) windows.offer(received.windows, chosenWindow)
+    // Of a table that is being read nothing is told: its windows stay as they are.
+    if (received.is_complete) windows.offer(received.windows, chosenWindow)
     rowsOfWindow.follow(received, now)
     draw()
   },

@@ -6,6 +6,7 @@ import { counted, number } from '../format.ts'
 import { noLines } from '../plain-table.ts'
 import { printable } from '../printable.ts'
 import type { KeyedRow } from '../table/index.ts'
+import { loginsOf } from '../table/row-order.ts'
 import type { DimensionRows } from './select-rows.ts'
 import type { Sparklines } from './sparklines.ts'
 
@@ -65,7 +66,7 @@ function headLines(
     total === undefined ? [] : [{ text: `${counted(total.count, 'login')}${pace}`, style: colours.bold }]
   const dim = (text: string) => ({ text, style: colours.dim })
   const rolling =
-    total === undefined ? [] : windows.map((name) => `${printable(name)} ${number(total.rolling[name] ?? 0)}`)
+    total === undefined ? [] : windows.map((name) => `${printable(name)} ${number(loginsOf(total, name))}`)
   return [
     ...(newest === '' ? ['No logins yet'] : wrapped([...logins, dim(`as of ${readable(newest)}`)], columns)),
     ...wrapped(
@@ -157,7 +158,7 @@ function layOut(
   let left = room - valueWidth
   const windows: { name: string; width: number }[] = []
   for (const name of names) {
-    const width = 2 + widthOf([printable(name), ...rows.map(({ rolling }) => number(rolling[name] ?? 0))])
+    const width = 2 + widthOf([printable(name), ...rows.map((row) => number(loginsOf(row, name)))])
     if (width > left) break
     windows.push({ name, width })
     left -= width
@@ -206,10 +207,10 @@ function renderBlock(block: DimensionRows, layout: Layout, options: RenderOption
       ...windows.map(({ name }) => printable(name)),
     ].map((text) => colours.bold(text)),
   )
-  const lengthOf = ({ count, rolling }: KeyedRow) => (window === null ? count : (rolling[window] ?? 0))
+  const lengthOf = (row: KeyedRow) => loginsOf(row, window ?? undefined)
   const most = Math.max(1, ...block.rows.map(lengthOf))
   for (const row of block.rows) {
-    const cells = windows.map(({ name }) => dimZero(row.rolling[name] ?? 0, colours))
+    const cells = windows.map(({ name }) => dimZero(loginsOf(row, name), colours))
     const spark = sparks ? [`  ${colours.green(sparklines.of(row.key))}`] : []
     const drawn = bars ? [`  ${colours.cyan(bar(lengthOf(row) / most, barWidth))}`] : []
     table.push([row.value, number(row.count), ...spark, ...drawn, ...cells])
