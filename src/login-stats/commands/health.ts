@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { reachableHost, urlHost } from '../http/url-host.ts'
+import { printable, printableLines } from '../printable.ts'
 import type { Invocation } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 
@@ -31,13 +32,12 @@ export function healthCommand({ context, finish }: Invocation): Command {
       const base = url ?? `http://${urlHost(reachableHost(httpHost, '127.0.0.1'))}:${httpPort ?? ''}`
       try {
         const answer = await fetch(`${base}/${probe}`, { signal: AbortSignal.timeout(answerWithinMs) })
-        context.out.write(`${await answer.text()}\n`)
+        context.out.write(`${printableLines(await answer.text())}\n`)
         finish(answer.ok ? exitCodes.ok : exitCodes.fault)
       } catch (error) {
         const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-        context.err.write(
-          `${base} does not answer: ${cause instanceof Error ? cause.message : String(cause)}\n`,
-        )
+        const reason = printable(cause instanceof Error ? cause.message : String(cause))
+        context.err.write(`${printable(base)} does not answer: ${reason}\n`)
         finish(exitCodes.fault)
       }
     })

@@ -1,8 +1,11 @@
+import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { CodedError } from '../../../../src/errors.ts'
 import { commandList } from '../../../../src/login-stats/commands/command-list.ts'
 import type { CommandContext, CommandFactory } from '../../../../src/login-stats/commands/context.ts'
@@ -99,6 +102,15 @@ describe('the program', () => {
     expect(err).toMatch(/^CONFIG_INVALID/)
     expect(err).toContain('- APP_ID=?:')
     expect(err).toContain('- HTTP_PORT=x:')
+  })
+
+  it('shows what a health check is answered without its control characters', async () => {
+    const server = createServer((_, response) => void response.end('ok\u001b[2J'))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const { exitCode, out } = await run(['health', '--url', `http://127.0.0.1:${port}`])
+    expect({ exitCode, out }).toEqual({ exitCode: exitCodes.ok, out: 'ok\\x1b[2J\n' })
   })
 
   it('prints an error with what, where and hint, and its stack only where it is asked for', async () => {
