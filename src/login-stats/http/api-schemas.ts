@@ -49,7 +49,11 @@ export const deadLettersSchema = z.object({
   count: wholeNumber.describe(
     'Those in the topic since this instance began to follow it. What retention deletes afterwards stays counted, so that instances may differ.',
   ),
-  by_code: z.record(z.string(), wholeNumber),
+  by_code: z
+    .record(z.string(), wholeNumber)
+    .describe(
+      'By the code of the reason. `none`: letters without one, which somebody else has written. `other`: letters with a code that is too long, or one too many.',
+    ),
 })
 
 export const dimensionSummarySchema = z.object({

@@ -59,7 +59,7 @@ function codeRow() {
   return {
     root: tableRow(heading.root, records),
     update({ code, count, most }) {
-      heading.update(format.readable(code), most === 0 ? 0 : count / most)
+      heading.update(format.reason(code), most === 0 ? 0 : count / most)
       setText(records, format.count(count))
     },
   }

@@ -136,6 +136,15 @@ export function readable(text) {
 }
 
 /**
+ * The code of a dead letter.
+ * @param {string} code
+ */
+export function reason(code) {
+  if (code === 'none') return 'No code'
+  return code === 'other' ? 'Other codes' : readable(code)
+}
+
+/**
  * The name of an instance where there is little room: its ends, as it may differ from others in either.
  * @param {string} name
  */

@@ -90,6 +90,12 @@ describe('names and values', () => {
     expect(format.readable('<b>Ünï 日本</b>')).toBe('<b>Ünï 日本</b>')
   })
 
+  test('what stands for dead letters without a code, and for further codes, is said in words', () => {
+    expect(['none', 'other', 'NOT_JSON', ''].map(format.reason)).toEqual([
+      ...['No code', 'Other codes', 'NOT_JSON', '“”'],
+    ])
+  })
+
   test('nothing that is shown is blank, or turns the text around it', () => {
     const anyText = fc
       .array(fc.integer({ min: 0, max: 0x10ffff }))
