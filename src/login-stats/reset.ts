@@ -1,5 +1,5 @@
 import { CodedError } from '../errors.ts'
-import type { KafkaClient } from '../ports/kafka.ts'
+import { type KafkaClient, partitionsOf, type TopicPartition } from '../ports/kafka.ts'
 import type { Log } from '../ports/log.ts'
 import { readPartition, StateDirectory } from '../streams/index.ts'
 import { systemClock } from '../system/clock.ts'
@@ -19,6 +19,12 @@ export interface ResetReport {
   readonly deletedState: string
 }
 
+interface ResetOptions {
+  readonly keepTable: boolean
+  /** Told where transactions on the table that are still open are to be waited for, so long at the most. */
+  readonly onWaiting: (longestMs: number) => void
+}
+
 /**
  * Forgets everything that was counted:
  *
@@ -32,14 +38,14 @@ export interface ResetReport {
  * After an interruption it can be run again. Throws GROUP_ACTIVE, STATE_DIR_IN_USE, and TRANSACTION_HANGING where a transaction on the table
  * does not end.
  */
-export async function reset(config: Config, log: Log, options: { keepTable: boolean }): Promise<ResetReport> {
+export async function reset(config: Config, log: Log, options: ResetOptions): Promise<ResetReport> {
   const kafka = kafkaOf(config, log, `${config.appId}-reset`)
   try {
     await refuseIfActive(kafka, config.appId)
     // 1.
     await kafka.admin.deleteGroup(config.appId)
     // 2.
-    const tombstones = options.keepTable ? null : await emptyTable(kafka, config)
+    const tombstones = options.keepTable ? null : await emptyTable(kafka, config, options)
     // 3.
     const internal = [`${config.appId}-counts-repartition`, `${config.appId}-counts-changelog`]
     const existing = await kafka.admin.topics(internal)
@@ -74,21 +80,23 @@ async function refuseIfActive(kafka: KafkaClient, groupId: string): Promise<void
 }
 
 /** Writes a tombstone for every row; returns how many. */
-async function emptyTable(kafka: KafkaClient, config: Config): Promise<number> {
+async function emptyTable(kafka: KafkaClient, config: Config, { onWaiting }: ResetOptions): Promise<number> {
   const topic = config.outputTopic
   const partitionCount = (await kafka.admin.topics([topic])).get(topic)?.partitionCount ?? 0
+  const partitions = partitionsOf(topic, partitionCount)
+  if (await isHeldBack(kafka, partitions)) onWaiting(longestTransactionMs)
   const producer = kafka.producer({
     transactionalId: `${config.appId}-reset-${systemRandom.id()}`,
     transactionTimeoutMs: 60_000,
   })
   let tombstones = 0
-  for (let partition = 0; partition < partitionCount; partition++) {
-    const keys = await rowKeys(kafka, topic, partition)
+  for (const partition of partitions) {
+    const keys = await rowKeys(kafka, partition)
     if (keys.size === 0) continue
     if (tombstones === 0) await producer.init()
     const records = producer.appender()
     for (const key of keys) records.append(Buffer.from(key, 'latin1'), null, systemClock.now())
-    await producer.send([{ partition: { topic, partition }, records }])
+    await producer.send([{ partition, records }])
     await producer.commit()
     tombstones += keys.size
   }
@@ -99,16 +107,22 @@ async function emptyTable(kafka: KafkaClient, config: Config): Promise<number> {
 /** Kafka ends the transaction of a processor that was killed after ten seconds, that of a reset after a minute, and looks for them each ten. */
 const longestTransactionMs = 90_000
 
+/** Whether transactions hold the end of what may be read back. */
+async function isHeldBack(kafka: KafkaClient, partitions: readonly TopicPartition[]): Promise<boolean> {
+  const stable = await kafka.admin.listOffsets(partitions, 'lastStable')
+  const ends = await kafka.admin.listOffsets(partitions, 'highWatermark')
+  return ends.some((end, index) => (stable[index] ?? 0) < end)
+}
+
 /** Rows of transactions that are still open, or whose markers are not written yet, are waited for: they may be there in a moment. */
-async function rowKeys(kafka: KafkaClient, topic: string, partition: number): Promise<Set<string>> {
+async function rowKeys(kafka: KafkaClient, partition: TopicPartition): Promise<Set<string>> {
   const keys = new Set<string>()
-  const place = { topic, partition }
-  const [from = 0] = await kafka.admin.listOffsets([place], 'earliest')
-  const [to = 0] = await kafka.admin.listOffsets([place], 'highWatermark')
+  const [from = 0] = await kafka.admin.listOffsets([partition], 'earliest')
+  const [to = 0] = await kafka.admin.listOffsets([partition], 'highWatermark')
   await readPartition({
     kafka,
     clock: systemClock,
-    partition: place,
+    partition,
     from,
     to,
     operation: 'look for the rows of the table',

@@ -24,7 +24,11 @@ export function resetCommand({ context, finish }: Invocation): Command {
       const config = loadConfig(context.environment)
       const log = context.createLog({ level: config.logLevel === 'debug' ? 'debug' : 'warn' })
       await waitForKafka(context, config)
-      const report = await reset(config, log, { keepTable: keepTable ?? false })
+      const onWaiting = (longestMs: number): void =>
+        context.err.write(
+          `Waiting for open transactions on ${config.outputTopic} to end, up to ${longestMs / 1000} s ...\n`,
+        )
+      const report = await reset(config, log, { keepTable: keepTable ?? false, onWaiting })
       if (json) printJson(context, report)
       else context.out.write(`${sentences(report).join('\n')}\n`)
       finish(exitCodes.ok)
