@@ -37,13 +37,17 @@ export class TableDirectory {
 
   /** Removes those that nobody uses. Never rejects: what cannot be removed is told, and stays. */
   static async removeLeftovers(directory: string, opener: DatabaseOpener, log: Log): Promise<void> {
-    try {
-      for (const name of await stateFiles.directories(directory)) {
-        if (tableName.test(name)) await removeLeftover(join(directory, name), opener)
-      }
-    } catch (cause) {
+    const tell = (cause: unknown): void => {
       const error = coded(cause, 'remove what is left of a table')
       log.warn({ error }, 'What an ended process has left of its table could not be removed')
+    }
+    try {
+      const names = await stateFiles.directories(directory)
+      // One that cannot be removed does not keep the others.
+      for (const name of names.filter((one) => tableName.test(one)))
+        await removeLeftover(join(directory, name), opener).catch(tell)
+    } catch (cause) {
+      tell(cause)
     }
   }
 

@@ -8,7 +8,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LoginStatsTable } from '../../../../src/login-stats/table/index.ts'
 import { RowsOnDisk } from '../../../../src/login-stats/table/rows-on-disk.ts'
 import { TableDirectory } from '../../../../src/login-stats/table/table-directory.ts'
+import type { DatabaseOpener } from '../../../../src/ports/database.ts'
 import type { KafkaClient } from '../../../../src/ports/kafka.ts'
+import type { Log } from '../../../../src/ports/log.ts'
 import { systemClock } from '../../../../src/system/clock.ts'
 import { levelDatabaseOpener } from '../../../../src/system/level-database.ts'
 import { createLogger } from '../../../../src/system/logger.ts'
@@ -83,3 +85,23 @@ test('a table that begins removes what a killed process has left, and nothing th
   expect((await used.get('locale:DE'))?.count).toBe(1)
   await used.close()
 }, 30_000)
+
+test('what cannot be removed does not keep the rest of what was left', async () => {
+  const left = ['a', 'b'].map((letter) => `table-${letter.repeat(22)}`)
+  for (const name of left) await (await levelDatabaseOpener.open(join(directory, name, 'lock'))).close()
+  let isFirst = true
+  const opener: DatabaseOpener = {
+    ...levelDatabaseOpener,
+    open: (path) => {
+      const fails = isFirst
+      isFirst = false
+      return fails ? Promise.reject(new Error('The disk fails.')) : levelDatabaseOpener.open(path)
+    },
+  }
+  const warnings: string[] = []
+  const warn = (_: object, message: string) => void warnings.push(message)
+  await TableDirectory.removeLeftovers(directory, opener, { ...log, warn } as Log)
+  expect(warnings).toHaveLength(1)
+  const names = await readdir(directory)
+  expect(names.filter((name) => left.includes(name))).toHaveLength(1)
+})
