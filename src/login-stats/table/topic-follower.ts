@@ -58,6 +58,8 @@ export class TopicFollower {
   #isComplete = false
   #isClosed = false
   #currentAt: number | null = null
+  /** How far the wall clock was ahead of the monotonic one then, which stands still while the machine sleeps. */
+  #aheadMs = 0
   #positions = new Map<number, number>()
   /** Of which topic all is taken up to the positions, and nothing else; null: it must be read from its start. */
   #taken: TopicInfo | null = null
@@ -223,12 +225,18 @@ export class TopicFollower {
     for (const each of partitions)
       oldest = Math.min(oldest, fetcher.currentAt(each) ?? Number.NEGATIVE_INFINITY)
     if (oldest === Number.NEGATIVE_INFINITY) return true
-    const missedMs = oldest - (this.#currentAt ?? oldest)
-    if (this.#followed.isCompacted && missedMs > deletionsKeptMs) {
+    const { clock, isCompacted } = this.#followed
+    const aheadMs = clock.now() - clock.monotonic()
+    const missedMs =
+      this.#currentAt === null ? 0 : oldest - this.#currentAt + Math.max(0, aheadMs - this.#aheadMs)
+    if (isCompacted && missedMs > deletionsKeptMs) {
       this.#taken = null
       return false
     }
-    this.#currentAt = Math.min(oldest, this.#knownAt)
+    const currentAt = Math.min(oldest, this.#knownAt)
+    // Of a reading that does not get on, the whole time counts.
+    if (currentAt !== this.#currentAt) this.#aheadMs = aheadMs
+    this.#currentAt = currentAt
     this.#failure = null
     if (this.#isComplete) return true
     this.#isComplete = true

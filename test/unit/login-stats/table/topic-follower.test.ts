@@ -56,3 +56,34 @@ test('a topic that is gone is told at once, looked for once a second, and makes 
     await follower.close()
   }
 })
+
+test.each([
+  { isCompacted: true, restarts: 1 },
+  { isCompacted: false, restarts: 0 },
+])(
+  'a machine that slept for half a day reads a compacted topic anew: isCompacted $isCompacted',
+  async ({ isCompacted, restarts }) => {
+    let [sleptMs, begun] = [0, 0]
+    // The monotonic clock stands still meanwhile.
+    const clock = { ...systemClock, now: () => systemClock.now() + sleptMs }
+    const follower = new TopicFollower({
+      ...{ kafka: new EmptyTopic().client(), clock, log: createLogger({ level: 'silent' }), topic },
+      ...{ isCompacted, take: () => undefined },
+      restart: () => {
+        begun += 1
+      },
+    })
+    follower.start()
+    try {
+      await follower.complete
+      sleptMs = 6 * 3_600_000
+      await systemClock.sleep(500)
+      expect(begun).toBe(0)
+      sleptMs += 13 * 3_600_000
+      await systemClock.sleep(500)
+      await expect.poll(() => [begun, follower.isComplete]).toEqual([restarts, true])
+    } finally {
+      await follower.close()
+    }
+  },
+)
