@@ -1,7 +1,7 @@
 import { systemClock } from '../system/clock.ts'
 import { environment } from '../system/environment.ts'
 import { createLogger } from '../system/logger.ts'
-import { keepAlive } from '../system/process.ts'
+import { endNow, keepAlive } from '../system/process.ts'
 import { systemRandom } from '../system/random.ts'
 import { StandardStream } from '../system/standard-stream.ts'
 import { runProgram } from './commands/program.ts'
@@ -16,7 +16,7 @@ const lingerMs = 5000
 /** The program in this process, with its arguments and environment. Resolves when its work is done; the exit code is then set. */
 export async function runProcess(stop: StopRequest): Promise<void> {
   const release = keepAlive()
-  process.exitCode = await runProgram(
+  const exitCode = await runProgram(
     process.argv.slice(2),
     {
       environment: environment(),
@@ -29,7 +29,8 @@ export async function runProcess(stop: StopRequest): Promise<void> {
     },
     version,
   )
+  process.exitCode = exitCode
   release()
   // A call that hangs, e.g. on a dead disk, must not keep a stopped process from being started again.
-  systemClock.setTimer(lingerMs, () => process.exit())
+  systemClock.setTimer(lingerMs, () => endNow(exitCode))
 }

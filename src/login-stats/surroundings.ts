@@ -94,7 +94,7 @@ export class Surroundings {
       insights: async () =>
         await insightsOf(await this.#followed.complete(), systemClock, this.#processor.instanceId),
       tableCurrentAt: async () => (await this.#followed.begin()).table.currentAt,
-      hold: () => this.#answers.hold(),
+      hold: () => this.#followed.hold(),
       published: () => this.#metrics.insights.inc(),
     })
     this.#insights.start()

@@ -7,6 +7,6 @@ export const exitCodes = {
   usage: 2,
   /** `verify` found a difference. */
   different: 3,
-  /** `verify` cannot tell: the input's start is gone. */
+  /** `verify` cannot tell: the input's start is gone, or nothing is counted yet. */
   impossible: 4,
 } as const
