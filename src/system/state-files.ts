@@ -120,7 +120,8 @@ async function syncDirectory(path: string): Promise<void> {
   await directory.sync().finally(() => directory.close())
 }
 
-function missingAs<T>(error: unknown, value: T): T {
+/** For what does not exist the value; throws all other errors. */
+export function missingAs<T>(error: unknown, value: T): T {
   if (isCode(error, 'ENOENT')) return value
   throw error
 }

@@ -1,7 +1,4 @@
 import { EventEmitter } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { CodedError } from '../../errors.ts'
 import { connectKafka } from '../../kafka/index.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -18,6 +15,7 @@ import { comparing, First, loginsOf, type RowOrder } from './row-order.ts'
 import { type KeyedRow, type RecordedChange, type RowChange, type Rows, RowsInMemory } from './rows.ts'
 import { RowsOnDisk } from './rows-on-disk.ts'
 import { TableDirectory } from './table-directory.ts'
+import { type TemporaryDirectory, temporaryDirectory, usersDirectory } from './temporary-directory.ts'
 import { TopicFollower } from './topic-follower.ts'
 
 export interface OpenTableOptions {
@@ -32,7 +30,8 @@ export interface OpenTableOptions {
   /** More rows than this go to disk; 50,000 if absent. A row takes about 1 KB in memory. */
   readonly maxRowsInMemory?: number
   /**
-   * For rows on disk, each table in a directory of its own there, so that programs may share it; under the system's temporary one if absent.
+   * For rows on disk, each table in a directory of its own there, so that programs may share it; if absent, in one of the user
+   * under the system's temporary one.
    */
   readonly directory?: string
   /** Where it tells of its troubles, such as `console`; silent if absent. */
@@ -79,7 +78,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
   readonly #follower: TopicFollower
   #rows: Rows = new RowsInMemory()
   /** Made where rows go to disk and nobody has named a directory. */
-  #temporary: string | null = null
+  #temporary: TemporaryDirectory | null = null
   #sweeping: Promise<void> = Promise.resolve()
   #restarts = 0
   #isClosed = false
@@ -128,8 +127,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
    */
   static follow(options: FollowTableOptions): LoginStatsTable {
     const table = new LoginStatsTable(options)
-    const { directory, databases, log } = options
-    if (directory !== undefined) table.#sweeping = TableDirectory.removeLeftovers(directory, databases, log)
+    table.#sweeping = table.#sweep()
     table.#follower.start()
     return table
   }
@@ -260,7 +258,7 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
     await Promise.all([this.#follower.close(), this.#closeClient()])
     await this.#rows.close()
     await this.#sweeping
-    if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true })
+    await this.#temporary?.remove()
   }
 
   /** As `ready`, and rejects with the CodedError that nothing but a change elsewhere will mend, such as TOPIC_MISSING. */
@@ -344,11 +342,21 @@ export class LoginStatsTable extends EventEmitter<TableEvents> {
       await this.#moveToDisk(this.#rows)
   }
 
+  async #sweep(): Promise<void> {
+    const { databases, log } = this.#options
+    const found = this.#options.directory ?? usersDirectory()
+    const directory = await Promise.resolve(found).catch((error: unknown) => {
+      log.warn({ error }, 'The temporary directory cannot be looked at')
+      return null
+    })
+    if (directory !== null) await TableDirectory.removeLeftovers(directory, databases, log)
+  }
+
   async #moveToDisk(rows: RowsInMemory): Promise<void> {
     const { databases, directory, log, topic } = this.#options
     log.info({ topic, rows: rows.size }, 'The table is large; its rows go to disk')
-    if (directory === undefined) this.#temporary ??= await mkdtemp(join(tmpdir(), 'login-stats-table-'))
-    const onDisk = await RowsOnDisk.open(databases, directory ?? this.#temporary ?? '')
+    if (directory === undefined) this.#temporary ??= await temporaryDirectory()
+    const onDisk = await RowsOnDisk.open(databases, directory ?? this.#temporary?.path ?? '')
     try {
       for await (const chunk of rows.chunks(null)) {
         await onDisk.apply(
