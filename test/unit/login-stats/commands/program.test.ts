@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { CodedError } from '../../../../src/errors.ts'
 import { commandList } from '../../../../src/login-stats/commands/command-list.ts'
 import type { CommandContext, CommandFactory } from '../../../../src/login-stats/commands/context.ts'
@@ -207,6 +207,7 @@ describe('run', () => {
 
 describe('linesOf', () => {
   const directory = mkdtempSync(join(tmpdir(), 'login-stats-lines-'))
+  afterAll(() => rmSync(directory, { recursive: true }))
 
   async function linesIn(content: Buffer): Promise<Buffer[]> {
     const path = join(directory, 'lines')

@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { CodedError } from '../../../../src/errors.ts'
 import {
   describeConfig,
@@ -12,6 +12,7 @@ import {
 } from '../../../../src/login-stats/config/index.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'login-stats-config-'))
+afterAll(() => rmSync(directory, { recursive: true }))
 
 function file(name: string, content: string): string {
   const path = join(directory, name)
