@@ -22,6 +22,11 @@ export function onExit(listener: (exitCode: number) => void): void {
   process.on('exit', listener)
 }
 
+/** Who runs it: the user's number, be there a name for it or not; -1 on a system that has none. */
+export function userId(): number {
+  return process.getuid?.() ?? -1
+}
+
 /** Keeps the process alive, whatever its timers and sockets, until the returned function is called. */
 export function keepAlive(): () => void {
   const handle = setInterval(() => {}, 1 << 30)

@@ -3,8 +3,9 @@
  * each finds what those before it have left. Anybody may make a directory there: one that belongs to others, or lets them in, is not used.
  */
 import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { userId } from '../../system/process.ts'
 import { missingAs } from '../../system/state-files.ts'
 
 export interface TemporaryDirectory {
@@ -18,7 +19,7 @@ export async function usersDirectory(): Promise<string | null> {
   const path = ofUser()
   const found = await lstat(path).catch((error: unknown) => missingAs(error, null))
   // A symbolic link is no directory here.
-  const isOwn = found?.isDirectory() && found.uid === userInfo().uid && (found.mode & 0o077) === 0
+  const isOwn = found?.isDirectory() && found.uid === userId() && (found.mode & 0o077) === 0
   return isOwn ? path : null
 }
 
@@ -34,5 +35,5 @@ export async function temporaryDirectory(): Promise<TemporaryDirectory> {
 }
 
 function ofUser(): string {
-  return join(tmpdir(), `login-stats-tables-${userInfo().uid}`)
+  return join(tmpdir(), `login-stats-tables-${userId()}`)
 }

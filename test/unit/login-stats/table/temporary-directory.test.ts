@@ -1,6 +1,6 @@
 /** Where a table has its rows on disk if nobody has named a directory. */
 import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LoginStatsTable } from '../../../../src/login-stats/table/index.ts'
@@ -14,7 +14,7 @@ let below: string
 let own: string
 beforeEach(() => {
   below = mkdtempSync(join(tmpdir(), 'temporary-directory-'))
-  own = join(below, `login-stats-tables-${userInfo().uid}`)
+  own = join(below, `login-stats-tables-${process.getuid?.()}`)
   vi.stubEnv('TMPDIR', below)
 })
 afterEach(() => {
