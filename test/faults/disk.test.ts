@@ -118,7 +118,8 @@ async function underLoad(fault: FaultUnderLoad, round: Round): Promise<Figures> 
   await application.createInput(2)
   const instance = application.start()
   await instance.line('tasks assigned', ({ msg }) => msg === 'Tasks assigned')
-  const producing = application.produceLogins(40_000, { ...loginOptions(round), batch: 300, pauseMs: 10 })
+  // For four seconds at least: what has no more logins to count writes nothing, and does not meet the fault.
+  const producing = application.produceLogins(40_000, { ...loginOptions(round), batch: 300, pauseMs: 30 })
   // Awaited after what may fail before.
   producing.catch(() => undefined)
   await instance.line('a commit', ({ msg, task }) => msg === 'Committed' && task === '1_0')
