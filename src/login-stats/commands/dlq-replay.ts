@@ -36,7 +36,7 @@ export function dlqReplayCommand({ context, finish }: Invocation): Command {
       const report = await replayWith(context, options)
       if (options.json) printJson(context, jsonOf(report, options))
       else context.out.write(`${sentences(report, options).join('\n')}\n`)
-      finish(context.stop.isRequested && !report.isComplete ? context.stop.exitCode : exitCodes.ok)
+      finish(isCutShort(context, report) ? context.stop.exitCode : exitCodes.ok)
     })
 }
 
@@ -68,11 +68,16 @@ async function replayWith(context: CommandContext, options: Options): Promise<Re
   let isDone = false
   try {
     const report = await withKafka(context, 'dlq', work, { graceMs: commitWithinMs })
-    isDone = report.isComplete || !context.stop.isRequested
+    isDone = !isCutShort(context, report)
     return report
   } finally {
     progress.stop(isDone)
   }
+}
+
+/** By a signal: there was more to do than it did. */
+function isCutShort({ stop }: CommandContext, { isComplete }: ReplayReport): boolean {
+  return stop.isRequested && !isComplete
 }
 
 function jsonOf(report: ReplayReport, { dryRun }: Options): object {
