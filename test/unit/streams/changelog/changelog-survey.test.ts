@@ -3,23 +3,9 @@ import { CodedError } from '../../../../src/errors.ts'
 import type { FetchedRecords, Fetcher, KafkaClient, TopicPartition } from '../../../../src/ports/kafka.ts'
 import { encodePartial, markLast } from '../../../../src/streams/aggregate/partial.ts'
 import { ChangelogSurvey } from '../../../../src/streams/changelog/changelog-survey.ts'
-import { TopologyBuilder } from '../../../../src/streams/index.ts'
 import { TopicCatalog } from '../../../../src/streams/runtime/topic-catalog.ts'
 import { systemClock } from '../../../../src/system/clock.ts'
-
-const supplier = () => ({ process: () => {} })
-
-const builder = new TopologyBuilder('app')
-builder
-  .subtopology()
-  .source('logins', 'input')
-  .processor('read', ['logins'], supplier)
-  .sink('partials', 'app-repartition', { role: 'repartition', partitioning: 'key' })
-builder
-  .subtopology()
-  .source('partials', 'app-repartition', 'repartition')
-  .processor('count', ['partials'], supplier)
-  .store('counts')
+import { twoStageTopology } from '../../../support/two-stage-topology.ts'
 
 const topics = ['input', 'app-repartition', 'app-counts-changelog']
 const catalog = new TopicCatalog(
@@ -59,7 +45,7 @@ function survey(
     ],
   }
   const kafka = { fetcher: () => fetcher, admin } as unknown as KafkaClient
-  return new ChangelogSurvey(kafka, systemClock, builder.build())
+  return new ChangelogSurvey(kafka, systemClock, twoStageTopology())
 }
 
 test('what waits in a partition that nobody has counted from tells how far the input was read', async () => {

@@ -1,24 +1,11 @@
 import { expect, test } from 'vitest'
 import type { KafkaAdmin, TopicPartition } from '../../../../src/ports/kafka.ts'
-import { TopologyBuilder } from '../../../../src/streams/index.ts'
 import { assertPartialsWritten } from '../../../../src/streams/runtime/partials-check.ts'
 import { TopicCatalog } from '../../../../src/streams/runtime/topic-catalog.ts'
 import { encodeOffsetMetadata } from '../../../../src/streams/task/offset-metadata.ts'
+import { twoStageTopology } from '../../../support/two-stage-topology.ts'
 
-const supplier = () => ({ process: () => {} })
-
-const builder = new TopologyBuilder('app')
-builder
-  .subtopology()
-  .source('logins', 'input')
-  .processor('read', ['logins'], supplier)
-  .sink('partials', 'app-repartition', { role: 'repartition', partitioning: 'key' })
-builder
-  .subtopology()
-  .source('partials', 'app-repartition', 'repartition')
-  .processor('count', ['partials'], supplier)
-  .store('counts')
-const topology = builder.build()
+const topology = twoStageTopology()
 
 const names = ['input', 'app-repartition', 'app-counts-changelog']
 const catalog = new TopicCatalog(
