@@ -8,8 +8,7 @@ import { readPartition } from './partition-reader.ts'
 /**
  * Up to where the partials in each of some partitions of a repartition topic have read their sources, by source topic and partition. For
  * partitions that nobody has counted from yet: nothing of them has been purged, and there is little. `sourceTopics`: of the stage that
- * writes there, in its order. Throws KAFKA_RETRIABLE where somebody has begun to count meanwhile: what is purged
- * was counted.
+ * writes there, in its order. Throws KAFKA_RETRIABLE where somebody has begun to count meanwhile: what is purged was counted.
  */
 export async function unreadPartials(
   kafka: KafkaClient,
